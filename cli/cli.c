@@ -1,0 +1,90 @@
+/* cli.c: arguments and messages. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void write_sentence(const char *prefix, const char *format, va_list list) {
+    text t = {0};
+    text_add(&t, "linnet: %s", prefix);
+    text_add_list(&t, format, list);
+    for (size_t i = 0; i < t.n; i++) /* a file's words must not steer the terminal */
+        if ((unsigned char)t.bytes[i] < 0x20 || t.bytes[i] == 0x7f) t.bytes[i] = ' ';
+    fflush(stdout);
+    fprintf(stderr, "%s\n", t.bytes);
+    text_free(&t);
+}
+
+int say(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    write_sentence("", format, list);
+    va_end(list);
+    return STATUS_FAILED;
+}
+
+int say_usage(const verb *v, const char *format, ...) {
+    text    t = {0};
+    va_list list;
+    va_start(list, format);
+    text_add_list(&t, format, list);
+    va_end(list);
+    say("%s (see linnet %s%s--help)", t.bytes, v ? v->name : "", v ? " " : "");
+    text_free(&t);
+    return STATUS_USAGE;
+}
+
+int say_error(const ln_error *error) { return say("%s", error->message); }
+
+const char *argument(const arguments *a, const char *key) {
+    const size_t length = strlen(key);
+    for (size_t i = a->n_own; i-- > 0;)
+        if (strncmp(a->own[i], key, length) == 0 && a->own[i][length] == '=') return a->own[i] + length + 1;
+    return NULL;
+}
+
+bool has_flag(const arguments *a, const char *flag) {
+    for (size_t i = 0; i < a->n_flags; i++)
+        if (strcmp(a->flags[i], flag) == 0) return true;
+    return false;
+}
+
+bool argument_count(const arguments *a, const char *key, size_t low, size_t high, size_t *value) {
+    const char *s = argument(a, key);
+    if (!s) return true;
+    const size_t length = strspn(s, "0123456789");
+    const size_t number = length > 0 && length < 16 && s[length] == '\0' ? strtoull(s, NULL, 10) : high + 1;
+    if (number < low || number > high) {
+        say_usage(a->verb, "%s=%s: must be a whole number from %zu to %zu", key, s, low, high);
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+static void log_line(void *user, const char *line) {
+    (void)user;
+    say("warning: %s", line);
+}
+
+ln_context *open_context(int n_threads) {
+    ln_error           error = {0};
+    ln_context_options options = LN_CONTEXT_OPTIONS;
+    options.n_threads = n_threads;
+    options.log = log_line;
+    ln_context *context = ln_context_new(&options, &error);
+    if (!context) say_error(&error);
+    return context;
+}
+
+/* safetensors begin with the header's length, 8 bytes of which the last are zero, and then its "{". */
+bool is_weights(const char *path) {
+    unsigned char head[9] = {0};
+    FILE         *file = fopen(path, "rb");
+    const size_t  n = file ? fread(head, 1, sizeof head, file) : 0;
+    if (file) fclose(file);
+    const size_t length = strlen(path);
+    const bool   named = length > 12 && strcmp(path + length - 12, ".safetensors") == 0;
+    return file && (named || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{'));
+}

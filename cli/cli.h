@@ -1,0 +1,62 @@
+/* cli.h: what the verbs of the command share: arguments, messages, exit statuses, the table of verbs. */
+#ifndef LN_CLI_CLI_H
+#define LN_CLI_CLI_H
+
+#include "linnet.h"
+#include "text.h"
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+typedef struct arguments arguments;
+
+typedef struct verb {
+    const char        *name, *summary;
+    const char        *usage;      /* "train RECIPE [KEY=VALUE ...]" */
+    const char        *help;       /* what follows the usage line, examples included */
+    const char *const *flags;      /* "--json", NULL-terminated, or NULL */
+    const char *const *keys;       /* of KEY=VALUE that are the verb's own, NULL-terminated, or NULL */
+    size_t             n_min, n_max; /* words (files) it takes */
+    bool               overrides;  /* other KEY=VALUE belong to the recipe */
+    int (*run)(const arguments *a);
+} verb;
+
+/* The command line after the verb, taken apart. "--" ends flags and pairs. */
+struct arguments {
+    const verb  *verb;
+    const char **words;
+    size_t       n_words;
+    const char **pairs; /* KEY=VALUE that are no keys of the verb */
+    size_t       n_pairs;
+    const char **own;   /* KEY=VALUE that are */
+    size_t       n_own;
+    const char **flags;
+    size_t       n_flags;
+};
+
+extern const verb verb_train, verb_val, verb_predict, verb_info, verb_check, verb_bench, verb_help;
+extern const verb *const verbs[]; /* NULL-terminated */
+
+void print_help(void);
+void print_verb_help(const verb *v);
+
+/* Writes "linnet: " and the sentence to stderr, control characters made harmless; returns STATUS_FAILED. */
+int say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same with the verb's --help named; returns STATUS_USAGE. */
+int say_usage(const verb *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The library's message. */
+int say_error(const ln_error *error);
+
+/* The value of the verb's key, or NULL: the last one given. */
+const char *argument(const arguments *a, const char *key);
+bool        has_flag(const arguments *a, const char *flag);
+/* argument as a whole number from low to high; *value keeps its default when the key is absent. False: a message was
+ * written and the verb returns STATUS_USAGE. */
+bool argument_count(const arguments *a, const char *key, size_t low, size_t high, size_t *value);
+
+/* A context with n_threads (0: as many as there are) whose warnings go to stderr; NULL after a message. */
+ln_context *open_context(int n_threads);
+
+/* A weights file by its first bytes; false for what cannot be opened, too. */
+bool is_weights(const char *path);
+
+#endif

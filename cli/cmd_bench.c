@@ -1,0 +1,325 @@
+/* cmd_bench.c: linnet bench RECIPE.
+ *
+ * Rounds of short runs, each between measurements of the FMA peak, so that a machine that changes its pace changes it
+ * for both. A figure is the median of the rounds; the peak is the best of all.
+ *
+ * Work, at 2 floating-point operations a multiply-accumulate: inference counts a layer's MACs once; training counts
+ * them for the forward pass, for the gradient of the parameters where there are any, and for the gradient of the
+ * input, which the first layer has none of. */
+#include "cli.h"
+#include "images.h"
+#include "progress.h"
+#include "recipe.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { N_ROUNDS = 7, N_LAYER_RUNS = 31, INFERENCE_BATCH = 64 };
+static const double run_seconds = 0.15;
+
+/* The same training with one number of threads: a context of its own and everything in it. */
+typedef struct side {
+    ln_context *context;
+    ln_model   *model;
+    ln_data    *data; /* of the one-threaded side; the other trains on what was opened */
+    ln_trainer *trainer;
+} side;
+
+typedef struct bench {
+    recipe        recipe;
+    recipe_data   opened;
+    pool          owner;
+    side          all, one;
+    size_t        batch, n_images; /* images to predict */
+    float        *images, *logits;
+    ln_predictor *many, *single;          /* batch 64 on all threads, batch 1 on one */
+    double        train_macs, infer_macs; /* an image */
+} bench;
+
+typedef enum figure { TRAIN, TRAIN_ONE, INFER, LATENCY, PEAK, PEAK_ONE, N_FIGURES } figure;
+typedef struct results {
+    double rounds[N_FIGURES][N_ROUNDS], value[N_FIGURES], scaling;
+} results;
+
+/* --------------------------------------------------------------------- set up */
+
+static void count_work(bench *b) {
+    for (size_t i = 0; i < ln_model_layer_count(b->all.model); i++) {
+        const ln_layer_info l = ln_model_layer(b->all.model, i);
+        const double        macs = (double)l.n_macs;
+        b->infer_macs += macs;
+        b->train_macs += macs + (l.n_parameters ? macs : 0) + (i > 0 ? macs : 0);
+    }
+}
+
+static bool start_side(bench *b, side *s, const ln_data *data, ln_error *error) {
+    ln_train_options options = LN_TRAIN_OPTIONS;
+    options.batch = b->batch;
+    options.epochs = 1000000; /* the schedule's end is never reached */
+    options.optimizer = b->recipe.item[KEY_train_optimizer].text;
+    options.schedule = b->recipe.item[KEY_train_schedule].text;
+    if (ln_model_set_preprocess(s->model, ln_model_preprocess(b->all.model), error) != LN_OK) return false;
+    if (ln_model_initialize(s->model, (uint64_t)b->recipe.item[KEY_train_seed].number, error) != LN_OK) return false;
+    s->trainer = ln_trainer_new(s->model, data, &options, error);
+    return s->trainer != NULL;
+}
+
+static bool open_all(bench *b, ln_error *error) {
+    b->recipe.item[KEY_data_test].text = "none";
+    b->recipe.item[KEY_data_val].number = 0;
+    b->batch = (size_t)b->recipe.item[KEY_data_batch].number;
+    b->all.model = recipe_model(&b->recipe, b->all.context, error);
+    if (!b->all.model || !recipe_open(&b->recipe, b->all.context, b->all.model, &b->opened, error)) return false;
+    return start_side(b, &b->all, b->opened.train, error);
+}
+
+/* One context has one user at a time: the second side has the images as its own. */
+static bool open_one(bench *b, ln_error *error) {
+    const size_t n = ln_data_describe(b->opened.train).n;
+    b->one.model = recipe_model(&b->recipe, b->one.context, error);
+    if (!b->one.model) return false;
+    b->one.data = images_part(b->one.context, b->opened.train, 0, n, false, &b->owner, error);
+    return b->one.data && start_side(b, &b->one, b->one.data, error);
+}
+
+static bool open_predictors(bench *b, ln_error *error) {
+    const size_t n = ln_data_describe(b->opened.train).n, most = 16 * INFERENCE_BATCH;
+    b->n_images = n < most ? n : most;
+    b->images = images_floats(b->opened.train, b->n_images, ln_model_preprocess(b->all.model));
+    b->logits = take(INFERENCE_BATCH * ln_model_outputs(b->all.model), sizeof *b->logits);
+    b->many = ln_predictor_new(b->all.model, INFERENCE_BATCH, error);
+    if (b->many) b->single = ln_predictor_new(b->one.model, 1, error);
+    return b->single != NULL;
+}
+
+static void release(bench *b) {
+    ln_predictor_free(b->many);
+    ln_predictor_free(b->single);
+    side *const sides[] = {&b->one, &b->all};
+    for (size_t i = 0; i < 2; i++) {
+        ln_trainer_free(sides[i]->trainer);
+        ln_data_free(sides[i]->data);
+        ln_model_free(sides[i]->model);
+    }
+    recipe_data_free(&b->opened);
+    ln_context_free(b->one.context);
+    ln_context_free(b->all.context);
+    free(b->images);
+    free(b->logits);
+    pool_free(&b->owner);
+    recipe_free(&b->recipe);
+}
+
+/* ------------------------------------------------------------------ measuring */
+
+/* Images a second of training. */
+static bool time_training(ln_trainer *trainer, double *rate, ln_error *error) {
+    size_t       n = 0;
+    ln_metrics   m;
+    const double start = seconds_now();
+    double       now = start;
+    for (; now - start < run_seconds; now = seconds_now()) {
+        if (ln_trainer_step(trainer, &m, error) != LN_OK) return false;
+        n += m.n;
+    }
+    *rate = (double)n / (now - start);
+    return true;
+}
+
+/* Images a second of predicting `batch` at a time. */
+static bool time_predictor(const bench *b, ln_predictor *predictor, size_t batch, double *rate, ln_error *error) {
+    size_t c, h, w, n = 0, at = 0;
+    ln_model_input_shape(b->all.model, &c, &h, &w);
+    const size_t step = batch < b->n_images ? batch : b->n_images;
+    const double start = seconds_now();
+    double       now = start;
+    for (; now - start < run_seconds; now = seconds_now()) {
+        for (size_t i = 0; i < 8; i++, n += step, at = at + 2 * step <= b->n_images ? at + step : 0)
+            if (ln_predictor_run(predictor, b->images + at * c * h * w, step, b->logits, error) != LN_OK) return false;
+    }
+    *rate = (double)n / (now - start);
+    return true;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values) {
+    qsort(values, N_ROUNDS, sizeof *values, by_value);
+    return values[N_ROUNDS / 2];
+}
+
+static bool time_round(const bench *b, results *r, size_t round, ln_error *error) {
+    double   *at[N_FIGURES];
+    const int n_threads = ln_context_threads(b->all.context);
+    for (size_t f = 0; f < N_FIGURES; f++) at[f] = &r->rounds[f][round];
+    bool good = ln_measure_fma_peak(b->one.context, 1, at[PEAK_ONE], error) == LN_OK &&
+                time_training(b->one.trainer, at[TRAIN_ONE], error) &&
+                ln_measure_fma_peak(b->all.context, n_threads, at[PEAK], error) == LN_OK &&
+                time_training(b->all.trainer, at[TRAIN], error) &&
+                time_predictor(b, b->many, INFERENCE_BATCH, at[INFER], error) &&
+                time_predictor(b, b->single, 1, at[LATENCY], error);
+    if (good) *at[LATENCY] = 1 / *at[LATENCY];
+    return good;
+}
+
+static bool measure(const bench *b, results *r, ln_error *error) {
+    double ratio[N_ROUNDS], unused;
+    if (!time_training(b->one.trainer, &unused, error) || !time_training(b->all.trainer, &unused, error)) return false;
+    for (size_t round = 0; round < N_ROUNDS; round++) {
+        if (!time_round(b, r, round, error)) return false;
+        ratio[round] = r->rounds[TRAIN][round] / r->rounds[TRAIN_ONE][round];
+    }
+    for (size_t f = 0; f < N_FIGURES; f++) {
+        r->value[f] = median(r->rounds[f]);
+        if (f == PEAK || f == PEAK_ONE) r->value[f] = r->rounds[f][N_ROUNDS - 1];
+    }
+    r->scaling = median(ratio);
+    return true;
+}
+
+/* ------------------------------------------------------------------- printing */
+
+static double train_flops(const bench *b, double rate) { return 2 * b->train_macs * rate; }
+static double infer_flops(const bench *b, double rate) { return 2 * b->infer_macs * rate; }
+static double latency_multiple(const bench *b, const results *r) {
+    return r->value[LATENCY] * r->value[PEAK_ONE] / (2 * b->infer_macs);
+}
+
+static void add_row(table *t, const char *name, int n_threads, double rate, double flops, double peak) {
+    table_add(t, "%s", name);
+    table_add(t, "%d", n_threads);
+    table_add(t, "%.0f", rate);
+    table_add(t, "%.1f", flops * 1e-9);
+    table_add(t, "%.1f %%", 100 * flops / peak);
+}
+
+static void print_results(const bench *b, const results *r) {
+    const double *v = r->value;
+    const int     n_threads = ln_context_threads(b->all.context);
+    char          training[40];
+    table         t = {.align = "lrrrr"};
+    snprintf(training, sizeof training, "training, batch %zu", b->batch);
+    printf("%s, %s\n", b->recipe.file, ln_context_isa(b->all.context));
+    table_add(&t, "%s", ""), table_add(&t, "threads"), table_add(&t, "images/s"), table_add(&t, "GFLOP/s");
+    table_add(&t, "of FMA peak");
+    add_row(&t, training, n_threads, v[TRAIN], train_flops(b, v[TRAIN]), v[PEAK]);
+    if (n_threads > 1) add_row(&t, training, 1, v[TRAIN_ONE], train_flops(b, v[TRAIN_ONE]), v[PEAK_ONE]);
+    add_row(&t, "inference, batch 64", n_threads, v[INFER], infer_flops(b, v[INFER]), v[PEAK]);
+    add_row(&t, "inference, batch 1", 1, 1 / v[LATENCY], infer_flops(b, 1 / v[LATENCY]), v[PEAK_ONE]);
+    table_print(&t, stdout);
+    printf("\nlatency at batch 1: %.2f us, %.2f times what the FMA units of one core need\n", 1e6 * v[LATENCY],
+           latency_multiple(b, r));
+    if (n_threads > 1)
+        printf("scaling to %d threads: training %.2f times one thread, FMA peak %.2f times: %.1f %%\n", n_threads,
+               r->scaling, v[PEAK] / v[PEAK_ONE], 100 * r->scaling / (v[PEAK] / v[PEAK_ONE]));
+    printf("FMA peak: %.1f GFLOP/s with %d thread%s, %.1f with one\n", v[PEAK] * 1e-9, n_threads,
+           n_threads == 1 ? "" : "s", v[PEAK_ONE] * 1e-9);
+}
+
+/* Share of one core's peak that a layer's pass of `times` × its MACs takes; 0 without work. */
+static double layer_share(const bench *b, const ln_layer_info *l, double times, double seconds, double peak) {
+    return seconds > 0 ? 2 * times * (double)l->n_macs * (double)b->batch / seconds / peak : 0;
+}
+
+static void add_layer_share(table *t, double share) {
+    if (share > 0) table_add(t, "%.1f %%", 100 * share);
+    else table_add(t, "%s", "");
+}
+
+static void print_layers(const bench *b, const results *r, const double *forward, const double *backward) {
+    table t = {.align = "llrrrr"};
+    table_add(&t, "name"), table_add(&t, "layer"), table_add(&t, "forward us"), table_add(&t, "of peak");
+    table_add(&t, "backward us"), table_add(&t, "of peak");
+    for (size_t i = 0; i < ln_model_layer_count(b->one.model); i++) {
+        const ln_layer_info l = ln_model_layer(b->one.model, i);
+        const double        times = (l.n_parameters ? 1 : 0) + (i > 0 ? 1 : 0);
+        table_add(&t, "%s", l.name);
+        table_add(&t, "%s", l.op);
+        table_add(&t, "%.1f", 1e6 * forward[i]);
+        add_layer_share(&t, layer_share(b, &l, 1, forward[i], r->value[PEAK_ONE]));
+        table_add(&t, "%.1f", 1e6 * backward[i]);
+        add_layer_share(&t, layer_share(b, &l, times, backward[i], r->value[PEAK_ONE]));
+    }
+    printf("\nA training step of %zu images by layer, one thread\n", b->batch);
+    table_print(&t, stdout);
+}
+
+static void print_json(const bench *b, const results *r, const double *forward, const double *backward) {
+    const double *v = r->value;
+    printf("{\"train_images_per_s\": %.6g, \"train_1_images_per_s\": %.6g, \"inference_images_per_s\": %.6g, "
+           "\"latency_us\": %.6g, \"fma_peak_1_gflops\": %.6g, \"fma_peak_gflops\": %.6g, \"train_gflops\": %.6g, "
+           "\"train_share\": %.6g, \"inference_share\": %.6g, \"latency_multiple\": %.6g, \"scaling\": %.6g, "
+           "\"scaling_share\": %.6g, \"batch\": %zu, \"threads\": %d, \"isa\": \"%s\"",
+           v[TRAIN], v[TRAIN_ONE], v[INFER], 1e6 * v[LATENCY], v[PEAK_ONE] * 1e-9, v[PEAK] * 1e-9,
+           train_flops(b, v[TRAIN]) * 1e-9, train_flops(b, v[TRAIN]) / v[PEAK], infer_flops(b, v[INFER]) / v[PEAK],
+           latency_multiple(b, r), r->scaling, r->scaling * v[PEAK_ONE] / v[PEAK], b->batch,
+           ln_context_threads(b->all.context), ln_context_isa(b->all.context));
+    for (size_t i = 0; forward && i < ln_model_layer_count(b->one.model); i++) {
+        const ln_layer_info l = ln_model_layer(b->one.model, i);
+        printf("%s{\"name\": \"%s\", \"op\": \"%s\", \"forward_us\": %.6g, \"backward_us\": %.6g}",
+               i ? ", " : ", \"layers\": [", l.name, l.op, 1e6 * forward[i], 1e6 * backward[i]);
+    }
+    printf("%s}\n", forward ? "]" : "");
+}
+
+/* ----------------------------------------------------------------------- runs */
+
+static bool measure_and_print(bench *b, const arguments *a, ln_error *error) {
+    if (!open_all(b, error) || !open_one(b, error) || !open_predictors(b, error)) return false;
+    const size_t n = ln_model_layer_count(b->all.model);
+    const bool   layers = has_flag(a, "--layers");
+    double      *forward = layers ? take(2 * n, sizeof *forward) : NULL, *backward = layers ? forward + n : NULL;
+    results      r = {0};
+    count_work(b);
+    bool good = measure(b, &r, error);
+    if (good && layers)
+        good = ln_measure_layers(b->one.model, b->batch, true, N_LAYER_RUNS, forward, backward, error) == LN_OK;
+    if (good && has_flag(a, "--json")) {
+        print_json(b, &r, forward, backward);
+    } else if (good) {
+        print_results(b, &r);
+        if (layers) print_layers(b, &r, forward, backward);
+    }
+    free(forward);
+    return good;
+}
+
+static int run(const arguments *a) {
+    bench    b = {0};
+    ln_error error = {0};
+    int      status = STATUS_FAILED;
+    if (recipe_read(&b.recipe, a->words[0], a->pairs, a->n_pairs, &error)) {
+        b.all.context = open_context((int)b.recipe.item[KEY_train_threads].number);
+        b.one.context = b.all.context ? open_context(1) : NULL;
+        if (b.one.context) status = measure_and_print(&b, a, &error) ? STATUS_OK : say_error(&error);
+    } else {
+        say_error(&error);
+    }
+    if (b.recipe.usage) status = STATUS_USAGE;
+    release(&b);
+    return status;
+}
+
+const verb verb_bench = {
+    .name = "bench",
+    .summary = "how fast a recipe trains and predicts here, beside what the processor can do",
+    .usage = "bench RECIPE [--layers] [--json] [KEY=VALUE ...]",
+    .help = "Measures training, inference at batch 64 and latency at batch 1 (one thread), and\n"
+            "between them the fused multiply-adds a second that this processor reaches. Takes\n"
+            "some seconds; nothing else should run.\n"
+            "\n"
+            "  --layers   the time of each layer as well, on one thread\n"
+            "  --json     one line of JSON\n"
+            "  KEY=VALUE  overrides a value of the recipe: batch=16, threads=1\n"
+            "\n"
+            "  linnet bench recipes/lenet5.yaml\n",
+    .flags = (const char *const[]){"--layers", "--json", NULL},
+    .n_min = 1,
+    .n_max = 1,
+    .overrides = true,
+    .run = run,
+};

@@ -1,0 +1,209 @@
+/* cmd_train.c: linnet train RECIPE. */
+#include "cli.h"
+#include "progress.h"
+#include "recipe.h"
+#include "run_folder.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A signal handler can reach nothing else: set by Ctrl-C, read after each step. */
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number) {
+    (void)number;
+    stop_asked = 1;
+}
+
+/* The first Ctrl-C ends training after the step, a second one ends the program. Without a reader of its output,
+ * training goes on. */
+static void listen(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+typedef struct training {
+    recipe      recipe;
+    ln_context *context;
+    ln_model   *model;
+    recipe_data data;
+    run_folder  run;
+    progress    progress;
+    ln_progress now; /* the last epoch's, once one is done */
+    size_t      best_epoch;
+    double      saved;    /* when last.safetensors was written */
+    ln_error    io_error; /* of a callback */
+    bool        began;    /* a step was taken */
+} training;
+
+static double whole(const training *t, recipe_key key) { return t->recipe.item[key].number; }
+
+/* Against a killed process the weights go to the disk at an epoch's end, but no more than once a second. */
+static bool keep(training *t, const ln_progress *now) {
+    const double time = seconds_now();
+    if (!run_folder_row(&t->run, now, &t->io_error)) return false;
+    if (now->best && ln_model_save(t->model, t->run.best, &t->io_error) != LN_OK) return false;
+    if (time - t->saved < 1) return true;
+    t->saved = time;
+    return ln_model_save(t->model, t->run.last, &t->io_error) == LN_OK;
+}
+
+static bool on_progress(void *user, const ln_progress *now) {
+    training *t = user;
+    t->began = true;
+    if (now->epoch_done) {
+        t->now = *now;
+        if (now->best) t->best_epoch = now->epoch;
+        progress_epoch(&t->progress, now);
+        if (!keep(t, now)) return false;
+    } else {
+        progress_step(&t->progress, now);
+    }
+    return !stop_asked;
+}
+
+/* Fit for a comment of a YAML file. */
+static bool is_plain(const char *name) {
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
+    return text_is_utf8(name, strlen(name));
+}
+
+static bool prepare(training *t, const arguments *a, ln_error *error) {
+    const char *name = argument(a, "name"), *project = argument(a, "project");
+    if (!recipe_read(&t->recipe, a->words[0], a->pairs, a->n_pairs, error)) return false;
+    t->context = open_context((int)whole(t, KEY_train_threads));
+    if (!t->context) return false;
+    t->model = recipe_model(&t->recipe, t->context, error);
+    if (!t->model || !recipe_open(&t->recipe, t->context, t->model, &t->data, error)) return false;
+    if (ln_model_initialize(t->model, (uint64_t)whole(t, KEY_train_seed), error) != LN_OK) return false;
+    text resolved = {0};
+    text_add(&resolved, "# %s with all its values, as used by %s\n",
+             is_plain(t->recipe.file) ? t->recipe.file : "A recipe", ln_version());
+    recipe_print(&t->recipe, &resolved);
+    const bool good = run_folder_make(&t->run, t->context, project ? project : "runs", name, &resolved, error);
+    text_free(&resolved);
+    return good;
+}
+
+static void print_head(const training *t) {
+    size_t n_parameters = 0;
+    pool   owner = {0};
+    for (size_t i = 0; i < ln_model_parameter_count(t->model); i++)
+        n_parameters += ln_model_parameter(t->model, i).count;
+    const int n_threads = ln_context_threads(t->context);
+    printf("%s: %s parameters, %s images, %d thread%s (%s), into %s\n", t->recipe.file,
+           text_count(&owner, n_parameters), text_count(&owner, ln_data_describe(t->data.train).n), n_threads,
+           n_threads == 1 ? "" : "s", ln_context_isa(t->context), t->run.path);
+    fflush(stdout);
+    pool_free(&owner);
+}
+
+static ln_status learn(training *t, ln_error *error) {
+    ln_train_options options = LN_TRAIN_OPTIONS;
+    options.batch = (size_t)whole(t, KEY_data_batch);
+    options.epochs = (size_t)whole(t, KEY_train_epochs);
+    options.optimizer = t->recipe.item[KEY_train_optimizer].text;
+    options.schedule = t->recipe.item[KEY_train_schedule].text;
+    options.seed = (uint64_t)whole(t, KEY_train_seed);
+    options.validation = t->data.validation;
+    options.test = t->data.test;
+    options.progress = on_progress;
+    options.user = t;
+    t->progress = progress_start();
+    t->saved = t->progress.started;
+    const ln_status status = ln_train(t->model, t->data.train, &options, error);
+    progress_clear(&t->progress);
+    return status;
+}
+
+static void print_result(const training *t) {
+    const bool        is_test = t->now.has_test;
+    const ln_metrics *m = is_test ? &t->now.test : t->now.has_validation ? &t->now.validation : &t->now.train;
+    if (t->best_epoch) printf("best weights (epoch %zu on the validation images) in %s\n", t->best_epoch, t->run.best);
+    printf("weights in %s\n", t->run.last);
+    printf("%zu %s images, %zu correct (%.2f %%)\n", m->n,
+           is_test                 ? "test"
+           : t->now.has_validation ? "validation"
+                                   : "training",
+           m->n_correct, 100 * m->accuracy);
+}
+
+/* Saves what there is and says how it ended. */
+static int finish(training *t, ln_status status, const ln_error *error) {
+    if (!t->began && status != LN_OK && status != LN_E_NOT_FINITE) {
+        run_folder_discard(&t->run);
+        return say_error(error);
+    }
+    ln_error   save_error = {0};
+    const bool saved = ln_model_save(t->model, t->run.last, &save_error) == LN_OK;
+    if (t->io_error.status != LN_OK) return say_error(&t->io_error);
+    if (!saved) return say_error(&save_error);
+    if (status == LN_E_INTERRUPTED) return say("interrupted: the weights so far are in %s", t->run.last);
+    if (status == LN_E_NOT_FINITE) return say("%s; the last good weights are in %s", error->message, t->run.last);
+    if (status != LN_OK) return say("%s; the weights so far are in %s", error->message, t->run.last);
+    print_result(t);
+    return STATUS_OK;
+}
+
+static void release(training *t) {
+    run_folder_close(&t->run);
+    recipe_data_free(&t->data);
+    ln_model_free(t->model);
+    ln_context_free(t->context);
+    recipe_free(&t->recipe);
+}
+
+static bool good_name(const char *name) {
+    return !name || (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
+}
+
+static int run(const arguments *a) {
+    const char *name = argument(a, "name"), *project = argument(a, "project");
+    if (!good_name(name)) return say_usage(a->verb, "name=%s: the name of a folder, without '/'", name);
+    if (project && !*project) return say_usage(a->verb, "project=: the folder that run folders are made in");
+    training t = {.run = {.csv = -1}};
+    ln_error error = {0};
+    int      status = STATUS_FAILED;
+    if (prepare(&t, a, &error)) {
+        listen();
+        print_head(&t);
+        const ln_status result = learn(&t, &error);
+        status = finish(&t, result, &error);
+    } else if (error.status != LN_OK) {
+        say_error(&error);
+        if (t.recipe.usage) status = STATUS_USAGE;
+    }
+    release(&t);
+    return status;
+}
+
+const verb verb_train = {
+    .name = "train",
+    .summary = "train a recipe, and keep weights and results in runs/",
+    .usage = "train RECIPE [name=NAME] [project=FOLDER] [KEY=VALUE ...]",
+    .help = "Trains the model of RECIPE (YAML) and writes runs/NAME/: recipe.yaml (every value\n"
+            "as used), results.csv (a row an epoch), weights/last.safetensors and, when the\n"
+            "recipe splits off validation images, weights/best.safetensors.\n"
+            "\n"
+            "  name=NAME       of the run's folder; otherwise the next free number\n"
+            "  project=FOLDER  where run folders are made (runs)\n"
+            "  KEY=VALUE       overrides a value of the recipe: epochs=3, batch=32, lr=0.1,\n"
+            "                  data.val=0.1, train.optimizer.momentum=0, model.layers.0.kernel=3,\n"
+            "                  loss=\"cross_entropy reduction=sum\"; linnet help recipe lists all\n"
+            "\n"
+            "Ctrl-C ends training after the current step and keeps the weights.\n"
+            "\n"
+            "  linnet train recipes/lenet5.yaml\n"
+            "  linnet train recipes/lenet5.yaml name=slow lr=0.01 seed=2\n",
+    .keys = (const char *const[]){"name", "project", NULL},
+    .n_min = 1,
+    .n_max = 1,
+    .overrides = true,
+    .run = run,
+};

@@ -1,0 +1,96 @@
+/* cmd_val.c: linnet val WEIGHTS. */
+#include "cli.h"
+#include "images.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void add_share(table *t, uint64_t part, uint64_t of) {
+    if (of) table_add(t, "%.2f %%", 100 * (double)part / (double)of);
+    else table_add(t, "-");
+}
+
+static void print_classes(const uint64_t *confusion, size_t k) {
+    table t = {.align = "rrrrr"};
+    table_add(&t, "class"), table_add(&t, "images"), table_add(&t, "correct"), table_add(&t, "precision");
+    table_add(&t, "recall");
+    for (size_t i = 0; i < k; i++) {
+        uint64_t is = 0, said = 0;
+        for (size_t j = 0; j < k; j++) {
+            is += confusion[i * k + j];
+            said += confusion[j * k + i];
+        }
+        table_add(&t, "%zu", i);
+        table_add(&t, "%llu", (unsigned long long)is);
+        table_add(&t, "%llu", (unsigned long long)confusion[i * k + i]);
+        add_share(&t, confusion[i * k + i], said);
+        add_share(&t, confusion[i * k + i], is);
+    }
+    table_print(&t, stdout);
+}
+
+static void print_confusion(const uint64_t *confusion, size_t k) {
+    char *align = take(k + 2, 1);
+    for (size_t i = 0; i <= k; i++) align[i] = 'r';
+    table t = {.align = align};
+    table_add(&t, "label");
+    for (size_t j = 0; j < k; j++) table_add(&t, "%zu", j);
+    for (size_t i = 0; i < k; i++) {
+        table_add(&t, "%zu", i);
+        for (size_t j = 0; j < k; j++)
+            if (confusion[i * k + j]) table_add(&t, "%llu", (unsigned long long)confusion[i * k + j]);
+            else table_add(&t, ".");
+    }
+    puts("\nConfusion: a row for each label, a column for each answer");
+    table_print(&t, stdout);
+    free(align);
+}
+
+static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
+    const char  *name = argument(a, "data");
+    ln_model    *model = ln_model_load(context, a->words[0], error);
+    ln_data     *data = model ? images_open(context, name ? name : "mnist:test", error) : NULL;
+    const size_t k = model ? ln_model_outputs(model) : 0;
+    uint64_t    *confusion = take(k * k, sizeof *confusion);
+    ln_metrics   m;
+    const bool   good = data && ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
+    if (good) {
+        print_classes(confusion, k);
+        print_confusion(confusion, k);
+        printf("\n%zu images, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n_correct, 100 * m.accuracy, m.loss);
+    }
+    free(confusion);
+    ln_data_free(data);
+    ln_model_free(model);
+    return good ? STATUS_OK : say_error(error);
+}
+
+static int run(const arguments *a) {
+    size_t   batch = 64;
+    ln_error error = {0};
+    if (!argument_count(a, "batch", 1, 65536, &batch)) return STATUS_USAGE;
+    ln_context *context = open_context(0);
+    if (!context) return STATUS_FAILED;
+    const int status = evaluate(a, context, batch, &error);
+    ln_context_free(context);
+    return status;
+}
+
+const verb verb_val = {
+    .name = "val",
+    .summary = "measure trained weights on labelled images",
+    .usage = "val WEIGHTS [data=IMAGES] [batch=N]",
+    .help = "Prints loss, accuracy, precision and recall of each class, and the confusion\n"
+            "matrix. The weights file alone says what the network is.\n"
+            "\n"
+            "  data=IMAGES  mnist:test (the default), mnist:train, or an IDX file whose labels\n"
+            "               lie beside it\n"
+            "  batch=N      images at a time (64)\n"
+            "\n"
+            "  linnet val runs/1/weights/last.safetensors\n",
+    .keys = (const char *const[]){"data", "batch", NULL},
+    .n_min = 1,
+    .n_max = 1,
+    .run = run,
+};

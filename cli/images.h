@@ -1,0 +1,22 @@
+/* images.h: the images a verb is given: "mnist", "mnist:train", "mnist:test", an IDX file, a picture. */
+#ifndef LN_CLI_IMAGES_H
+#define LN_CLI_IMAGES_H
+
+#include "linnet.h"
+#include "text.h"
+
+/* MNIST (its test set unless said otherwise) or an IDX file. */
+ln_data *images_open(ln_context *context, const char *name, ln_error *error);
+/* A PNG or PGM file, by its first bytes. */
+bool images_is_picture(const char *path);
+/* Images from to from+n-1 of data as a set of their own; inverted turns bytes over (255 - value). Memory is the
+ * pool's and must live as long as the result. */
+ln_data *images_part(ln_context *context, const ln_data *data, size_t from, size_t n, bool inverted, pool *owner,
+                     ln_error *error);
+/* n*c*h*w values from the first n images, as the network wants them. The caller frees. */
+float *images_floats(const ln_data *data, size_t n, ln_preprocess how);
+
+/* Image i drawn with characters: *n_rows lines of `columns` characters, dots of braille or grey letters. */
+const char **images_draw(const ln_data *data, size_t i, size_t columns, bool utf8, size_t *n_rows, pool *owner);
+
+#endif

@@ -1,0 +1,61 @@
+/* recipe.h: a training as people write it, in YAML with `key=value` on the command line, checked and made into calls
+ * of the library. Every value remembers where it came from, so that a message can begin with it: "x.yaml:7: " for the
+ * file, "epochs=many: " for the command line. */
+#ifndef LN_CLI_RECIPE_H
+#define LN_CLI_RECIPE_H
+
+#include "linnet.h"
+#include "text.h"
+
+#define KEY(section, name, type, preset, low, high, help) KEY_##section##_##name,
+typedef enum recipe_key {
+#include "recipe_keys.def"
+    KEY_COUNT
+} recipe_key;
+#undef KEY
+
+typedef struct recipe_item {
+    const char *text;     /* the value as written, spaces at its ends and doubled ones taken out */
+    const char *override; /* the whole "key=value" it came from, or NULL: from the file */
+    size_t      line;     /* in the file; 0: the key is absent and text its default */
+    double      number;   /* WHOLE, FRACTION, SCALE (0: auto) */
+} recipe_item;
+
+typedef struct recipe {
+    pool         owner;
+    const char  *file;
+    recipe_item  item[KEY_COUNT];     /* KEY_model_layers: where the list is */
+    recipe_item *layers;
+    size_t       n_layers;
+    size_t       c, h, w;             /* of model.input */
+    bool         usage;               /* after an error: the command line is to blame, not the file */
+} recipe;
+
+/* Reads n bytes of YAML of the file called name, then the overrides, and checks everything that can be checked
+ * without a model. False, with the error filled, on the first mistake. r must be {0}; recipe_free it in any case. */
+bool recipe_parse(recipe *r, const char *name, const char *bytes, size_t n, const char *const *overrides,
+                  size_t n_overrides, ln_error *error);
+/* The same from the file at path. */
+bool recipe_read(recipe *r, const char *path, const char *const *overrides, size_t n_overrides, ln_error *error);
+void recipe_free(recipe *r);
+
+/* The model of the recipe, its weights not drawn yet; the caller frees it. NULL on error. */
+ln_model *recipe_model(recipe *r, ln_context *context, ln_error *error);
+
+typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; /* the last two may be NULL */
+
+/* Opens the data, splits off the validation part, and tells model (may be NULL) how to preprocess. False on error;
+ * recipe_data_free what it filled in any case. */
+bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
+void recipe_data_free(recipe_data *data);
+
+/* The whole recipe as YAML with every default and override in place; reading it gives the same recipe. */
+void recipe_print(const recipe *r, text *to);
+
+/* "data.name", and the key's line of help. */
+const char *recipe_key_name(recipe_key key);
+const char *recipe_key_help(recipe_key key);
+/* The default as written, or NULL. */
+const char *recipe_key_preset(recipe_key key);
+
+#endif

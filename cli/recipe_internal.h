@@ -1,0 +1,41 @@
+/* recipe_internal.h: what recipe.c (keys and values), recipe_override.c and recipe_build.c share. */
+#ifndef LN_CLI_RECIPE_INTERNAL_H
+#define LN_CLI_RECIPE_INTERNAL_H
+
+#include "recipe.h"
+
+typedef enum recipe_type {
+    TYPE_TEXT, TYPE_WHOLE, TYPE_FRACTION, TYPE_NORMALIZE, TYPE_SCALE, TYPE_SHAPE, TYPE_INIT, TYPE_LAYERS, TYPE_LOSS,
+    TYPE_OPTIMIZER, TYPE_SCHEDULE
+} recipe_type;
+
+typedef struct recipe_rule {
+    const char *section, *name, *path; /* "data", "batch", "data.batch" */
+    recipe_type type;
+    const char *preset;
+    double      low, high;
+    const char *help;
+} recipe_rule;
+
+extern const recipe_rule recipe_rules[KEY_COUNT];
+
+/* Fills error with "FILE:LINE: …" or "KEY=VALUE: …" and says in r->usage which. Returns false. */
+bool recipe_fail(recipe *r, const recipe_item *where, ln_error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Puts the same before a message that the library gave. Returns false. */
+bool recipe_blame(recipe *r, const recipe_item *where, ln_error *error);
+
+/* "; did you mean 'epochs'?", or "" when no word is near. */
+const char *recipe_hint(pool *owner, const char *word, const char *const *words, size_t n);
+/* value without spaces at its ends, runs of white space as one space. */
+const char *recipe_tidy(pool *owner, const char *value);
+
+/* Checks item's text as the rule says and sets its number or the recipe's shape. */
+bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error);
+/* Applies the command line's overrides to a recipe read from a file. */
+bool recipe_override(recipe *r, const char *const *overrides, size_t n, ln_error *error);
+
+/* A line of TYPE_LOSS, …; layers, too. Returns false for TYPE_INIT, which is in no catalogue. */
+bool recipe_kind(recipe_type type, ln_kind *kind);
+
+#endif

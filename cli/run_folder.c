@@ -1,0 +1,142 @@
+/* run_folder.c: the folder of a training. */
+#include "run_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool fail_io(ln_error *error, const char *what, const char *path) {
+    snprintf(error->message, sizeof error->message, "cannot %s %.300s: %s", what, path, strerror(errno));
+    error->status = LN_E_IO;
+    return false;
+}
+
+/* mkdir -p */
+static bool make_parents(const char *path, ln_error *error) {
+    pool  owner = {0};
+    char *part = pool_copy(&owner, path, strlen(path));
+    bool  good = true;
+    for (char *s = part + 1; good; s++) {
+        const char end = *s;
+        if (end != '/' && end != '\0') continue;
+        *s = '\0';
+        good = mkdir(part, 0777) == 0 || errno == EEXIST;
+        if (!good) fail_io(error, "make the folder", part);
+        *s = end;
+        if (end == '\0') break;
+    }
+    pool_free(&owner);
+    return good;
+}
+
+/* The largest number among the names in project, plus one. */
+static unsigned long next_number(const char *project) {
+    unsigned long next = 1;
+    DIR          *folder = opendir(project);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        const size_t length = strspn(entry->d_name, "0123456789");
+        if (length == 0 || length > 9 || entry->d_name[length]) continue;
+        const unsigned long number = strtoul(entry->d_name, NULL, 10);
+        if (number >= next) next = number + 1;
+    }
+    if (folder) closedir(folder);
+    return next;
+}
+
+/* Another training may take the same number between looking and making. */
+static bool make_numbered(run_folder *run, const char *project, ln_error *error) {
+    for (unsigned long number = next_number(project);; number++) {
+        run->path = pool_format(&run->owner, "%s/%lu", project, number);
+        if (mkdir(run->path, 0777) == 0) return true;
+        if (errno != EEXIST) {
+            fail_io(error, "make the folder", run->path);
+            run->path = NULL;
+            return false;
+        }
+    }
+}
+
+static bool make_named(run_folder *run, const char *project, const char *name, ln_error *error) {
+    const char *path = pool_format(&run->owner, "%s/%s", project, name);
+    if (mkdir(path, 0777) == 0) {
+        run->path = path;
+        return true;
+    }
+    if (errno != EEXIST) return fail_io(error, "make the folder", path);
+    snprintf(error->message, sizeof error->message, "%.300s is there already: choose another name=, or remove it first",
+             path);
+    error->status = LN_E_IO;
+    return false;
+}
+
+static bool write_heading(run_folder *run, ln_error *error) {
+    static const char heading[] = "epoch,step,seconds,lr,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,"
+                                  "test_accuracy\n";
+    if (ln_file_write(run->context, run->results, heading, sizeof heading - 1, error) != LN_OK) return false;
+    run->csv = open(run->results, O_WRONLY | O_APPEND | O_CLOEXEC);
+    return run->csv >= 0 || fail_io(error, "open", run->results);
+}
+
+bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
+                     ln_error *error) {
+    *run = (run_folder){.context = context, .csv = -1};
+    if (!make_parents(project, error)) return false;
+    if (!(name ? make_named(run, project, name, error) : make_numbered(run, project, error))) return false;
+    run->weights = pool_format(&run->owner, "%s/weights", run->path);
+    run->recipe = pool_format(&run->owner, "%s/recipe.yaml", run->path);
+    run->results = pool_format(&run->owner, "%s/results.csv", run->path);
+    run->last = pool_format(&run->owner, "%s/last.safetensors", run->weights);
+    run->best = pool_format(&run->owner, "%s/best.safetensors", run->weights);
+    bool good = mkdir(run->weights, 0777) == 0 || fail_io(error, "make the folder", run->weights);
+    good = good && ln_file_write(context, run->recipe, recipe->bytes, recipe->n, error) == LN_OK &&
+           write_heading(run, error);
+    if (!good) run_folder_discard(run);
+    return good;
+}
+
+static void add_metrics(text *row, bool present, const ln_metrics *m) {
+    if (present) text_add(row, ",%.9g,%.9g", m->loss, m->accuracy);
+    else text_add(row, ",,");
+}
+
+bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
+    text row = {0};
+    text_add(&row, "%zu,%zu,%.6f,%.9g", now->epoch, now->total_step, now->seconds, now->lr);
+    add_metrics(&row, true, &now->train);
+    add_metrics(&row, now->has_validation, &now->validation);
+    add_metrics(&row, now->has_test, &now->test);
+    text_add(&row, "\n");
+    const off_t   before = lseek(run->csv, 0, SEEK_END);
+    const ssize_t n = write(run->csv, row.bytes, row.n);
+    const bool    good = n == (ssize_t)row.n;
+    if (!good) {
+        if (n >= 0) errno = ENOSPC; /* a short write to a file means that */
+        fail_io(error, "write", run->results);
+        if (n > 0 && ftruncate(run->csv, before) != 0) fail_io(error, "restore", run->results);
+    }
+    text_free(&row);
+    return good;
+}
+
+void run_folder_discard(run_folder *run) {
+    if (run->path) {
+        if (run->last) unlink(run->last);
+        if (run->best) unlink(run->best);
+        if (run->results) unlink(run->results);
+        if (run->recipe) unlink(run->recipe);
+        if (run->weights) rmdir(run->weights);
+        rmdir(run->path);
+    }
+    run_folder_close(run);
+}
+
+void run_folder_close(run_folder *run) {
+    if (run->csv >= 0) close(run->csv);
+    pool_free(&run->owner);
+    *run = (run_folder){.csv = -1};
+}

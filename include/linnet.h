@@ -1,0 +1,344 @@
+/* linnet.h: train and run convolutional networks from C.
+ *
+ * The short way, in the order one writes it: a context, a model, data, `ln_train`, `ln_predict`, `ln_model_save`.
+ * Handles are opaque and belong to whoever called `_new`, `_open` or `_load`; `_free(NULL)` does nothing.
+ * Two contexts may be used from two threads at once; one context, and what was made from it, by one at a time.
+ * Every function that can fail takes a last argument `ln_error *` (or NULL), fills it, and says so by its result;
+ * outputs are set on success only. The library never prints, exits or aborts.
+ * Shapes are n (images), c (channels), h (rows), w (columns); values are float32 unless said otherwise. */
+#ifndef LINNET_H
+#define LINNET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(LN_SHARED)
+#define LN_API __attribute__((visibility("default")))
+#else
+#define LN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ errors */
+
+typedef enum ln_status {
+    LN_OK = 0,
+    LN_E_ARGUMENT,    /* a value the caller gave is out of range, unknown or of the wrong type */
+    LN_E_MEMORY,      /* the allocator returned NULL */
+    LN_E_IO,          /* a file or folder could not be opened, read, written or renamed */
+    LN_E_FORMAT,      /* a file is truncated, damaged, hostile or not of the kind it claims */
+    LN_E_SHAPE,       /* sizes that do not fit each other */
+    LN_E_UNSUPPORTED, /* well formed, but more than this build can do */
+    LN_E_NOT_FINITE,  /* a loss or gradient is NaN or infinite; nothing was updated */
+    LN_E_INTERRUPTED  /* a callback asked to stop */
+} ln_status;
+
+typedef struct ln_error {
+    ln_status status;
+    char      message[504]; /* one sentence: who, what was found, what was wanted, what to do */
+} ln_error;
+
+/* "linnet 0.1.0" and nothing else. */
+LN_API const char *ln_version(void);
+
+/* ----------------------------------------------------------------- context */
+
+typedef struct ln_context ln_context;
+
+typedef struct ln_allocator {
+    void *(*allocate)(void *user, size_t n_bytes, size_t alignment); /* NULL when there is none left */
+    void (*release)(void *user, void *memory, size_t n_bytes);
+    void *user;
+} ln_allocator;
+
+typedef struct ln_context_options {
+    size_t              size;      /* sizeof(ln_context_options); set by LN_CONTEXT_OPTIONS */
+    int                 n_threads; /* 0: LINNET_THREADS, or as many as this process may use */
+    const char         *isa;       /* NULL: LINNET_ISA, or the best: "plain", "avx2", "avx512", "neon" */
+    const ln_allocator *allocator; /* NULL: malloc's; copied */
+    void (*log)(void *user, const char *line); /* warnings, a sentence each; NULL: dropped */
+    void *log_user;
+} ln_context_options;
+#define LN_CONTEXT_OPTIONS {.size = sizeof(ln_context_options)}
+
+/* options may be NULL. Fails on an unknown or unavailable instruction set, n_threads < 0 or > 1024, or memory. */
+LN_API ln_context *ln_context_new(const ln_context_options *options, ln_error *error);
+LN_API void        ln_context_free(ln_context *context);
+LN_API int         ln_context_threads(const ln_context *context);
+LN_API const char *ln_context_isa(const ln_context *context);
+/* False where the processor lacks fused multiply-add: everything works, but the bits differ from other machines'. */
+LN_API bool ln_context_exact(const ln_context *context);
+/* Bytes that all handles of this context hold now, and the most they ever held (the allocator's view). */
+LN_API void ln_context_memory(const ln_context *context, size_t *n_bytes_now, size_t *n_bytes_peak);
+
+/* -------------------------------------------------------------------- data */
+
+/* A set of images with or without labels, kept as stored (uint8 or float32), n × c × h × w. */
+typedef struct ln_data ln_data;
+
+typedef struct ln_data_info {
+    size_t n, c, h, w;
+    bool   is_float;    /* false: uint8 */
+    bool   has_labels;
+    int    n_classes;   /* largest label + 1, or more if names say so; 0 without labels */
+    size_t n_bytes;     /* held in memory */
+} ln_data_info;
+
+/* name: "mnist", or the path of an IDX image file (gzip or not; labels, where a sibling "-labels-idx1-" exists).
+ * split: "train" or "test". MNIST is looked for in folder (may be NULL), $LINNET_DATA, beside the command and in
+ * the installed share folder, and its SHA-256 is checked. */
+LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder,
+                             ln_error *error);
+/* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
+LN_API ln_data *ln_data_from_bytes(ln_context *context, const uint8_t *pixels, const uint8_t *labels, size_t n,
+                                   size_t c, size_t h, size_t w, ln_error *error);
+LN_API ln_data *ln_data_from_floats(ln_context *context, const float *pixels, const uint8_t *labels, size_t n,
+                                    size_t c, size_t h, size_t w, ln_error *error);
+/* A picture (PNG or PGM of any size) as one unlabelled image of c × h × w: grey, scaled by area.
+ * *looks_inverted (may be NULL) becomes true when the border is lighter than the middle, unlike MNIST's. */
+LN_API ln_data *ln_data_from_picture(ln_context *context, const char *path, size_t c, size_t h, size_t w,
+                                     bool *looks_inverted, ln_error *error);
+/* Takes about fraction of the images (0 < fraction < 1), drawn by seed, out of data into the result; both views
+ * share the pixels, which live until both are freed. */
+LN_API ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error);
+LN_API void          ln_data_free(ln_data *data);
+LN_API ln_data_info  ln_data_describe(const ln_data *data);
+/* Image i's stored values, c*h*w of uint8_t or float; valid until ln_data_free. i < n. */
+LN_API const void   *ln_data_image(const ln_data *data, size_t i);
+LN_API int           ln_data_label(const ln_data *data, size_t i); /* -1 without labels */
+
+/* ------------------------------------------------------------------- model */
+
+typedef struct ln_model ln_model;
+typedef int ln_layer; /* a layer's output, as the next layers' input; negative after an error */
+
+/* A model for images of c × h × w. */
+LN_API ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error);
+LN_API void      ln_model_free(ln_model *model);
+
+/* Builder calls. They check everything; the first error is kept in the model, makes every later call return -1,
+ * and is what ln_model_status, ln_train and the like then report. Arguments are PyTorch's; 0 means its default. */
+typedef struct ln_size2 { int h, w; } ln_size2;
+/* A strict initialisation for one layer or (ln_model_set_init) all that follow; zero: PyTorch's. */
+typedef enum ln_init_kind {
+    LN_INIT_PYTORCH = 0,      /* weight and bias uniform in ±1/sqrt(fan_in) */
+    LN_INIT_KAIMING_UNIFORM,  /* weight uniform in ±sqrt(6/fan_in), bias as `bias_std` says */
+    LN_INIT_KAIMING_NORMAL,   /* weight normal, std sqrt(2/fan_in) */
+    LN_INIT_XAVIER_UNIFORM,   /* weight uniform in ±sqrt(6/(fan_in+fan_out)) */
+    LN_INIT_XAVIER_NORMAL,    /* weight normal, std sqrt(2/(fan_in+fan_out)) */
+    LN_INIT_NORMAL            /* weight normal with deviation std */
+} ln_init_kind;
+typedef struct ln_init { int kind; double std, bias_std; } ln_init; /* bias: normal of bias_std (0: zero) unless PYTORCH */
+typedef struct ln_conv2d_args {
+    int      out_channels;
+    ln_size2 kernel, stride, padding; /* stride 0: 1 */
+    int      groups;                  /* 0: 1 */
+    bool     no_bias;
+} ln_conv2d_args;
+typedef struct ln_pool2d_args { ln_size2 kernel, stride, padding; } ln_pool2d_args; /* stride 0: kernel */
+
+LN_API ln_layer ln_model_input(const ln_model *model);
+LN_API void     ln_model_set_init(ln_model *model, ln_init init);
+LN_API ln_layer ln_conv2d(ln_model *model, ln_layer input, ln_conv2d_args args);
+LN_API ln_layer ln_maxpool2d(ln_model *model, ln_layer input, ln_pool2d_args args);
+LN_API ln_layer ln_avgpool2d(ln_model *model, ln_layer input, ln_pool2d_args args);
+LN_API ln_layer ln_linear(ln_model *model, ln_layer input, int out_features);
+LN_API ln_layer ln_relu(ln_model *model, ln_layer input);
+LN_API ln_layer ln_sigmoid(ln_model *model, ln_layer input);
+LN_API ln_layer ln_tanh(ln_model *model, ln_layer input);
+LN_API ln_layer ln_flatten(ln_model *model, ln_layer input);
+LN_API ln_layer ln_add(ln_model *model, ln_layer a, ln_layer b);
+
+/* The same from a recipe's line, e.g. "conv2d 16 kernel=5 stride=2 init=normal std=0.1 as c2", "add c2 from x":
+ * the input is the last layer unless `from NAME`; `as NAME` names the output. Any layer can be written so. The
+ * message names the offending word, what is allowed and the nearest right word. */
+LN_API ln_layer  ln_model_add(ln_model *model, const char *line, ln_error *error);
+/* "pytorch" or "normal std=1 bias_std=1" … for all layers that follow. */
+LN_API ln_status ln_model_add_init(ln_model *model, const char *line, ln_error *error);
+/* "cross_entropy reduction=sum"; default "cross_entropy". Set after the last layer. */
+LN_API ln_status ln_model_set_loss(ln_model *model, const char *line, ln_error *error);
+/* The kept error, or LN_OK. */
+LN_API ln_status ln_model_status(const ln_model *model, ln_error *error);
+
+/* How stored values become the network's: x = (value * scale - mean) / std, for every channel. Kept in the weights.
+ * Default for uint8: scale 1/255, mean 0, std 1. */
+typedef struct ln_preprocess { double scale, mean, std; } ln_preprocess;
+LN_API ln_status     ln_model_set_preprocess(ln_model *model, ln_preprocess preprocess, ln_error *error);
+LN_API ln_preprocess ln_model_preprocess(const ln_model *model);
+/* Mean and std of data's values after scaling by scale; the usual normalisation, fitted on the training images. */
+LN_API ln_preprocess ln_data_fit(const ln_data *data, double scale);
+
+typedef struct ln_layer_info {
+    const char *name;  /* "0", or what `as` said */
+    const char *op;    /* "conv2d" */
+    const char *line;  /* the layer as a recipe line, every argument that differs from its default */
+    size_t      c, h, w;
+    size_t      n_parameters;
+    uint64_t    n_macs; /* multiply-accumulates for one image, padding counted */
+} ln_layer_info;
+LN_API size_t        ln_model_layer_count(const ln_model *model);
+LN_API ln_layer_info ln_model_layer(const ln_model *model, size_t i);
+LN_API void          ln_model_input_shape(const ln_model *model, size_t *c, size_t *h, size_t *w);
+LN_API size_t        ln_model_outputs(const ln_model *model); /* values per image of the last layer */
+
+typedef struct ln_parameter {
+    const char *name;    /* "0.weight" */
+    size_t      rank, shape[4], count;
+    float      *values;  /* PyTorch's order; may be read and written between calls */
+} ln_parameter;
+LN_API size_t       ln_model_parameter_count(const ln_model *model);
+LN_API ln_parameter ln_model_parameter(const ln_model *model, size_t i);
+
+/* Draws every parameter as its layer's init says. The same seed gives the same bits everywhere. */
+LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error);
+
+typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
+/* What ln_trainer_new and ln_predict will take for this batch size and the context's threads: exactly. */
+LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory, ln_error *error);
+
+/* safetensors with the model as JSON in the metadata; written beside, synced, renamed: never half a file. */
+LN_API ln_status ln_model_save(const ln_model *model, const char *path, ln_error *error);
+LN_API ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error);
+
+/* ---------------------------------------------------------------- training */
+
+typedef struct ln_metrics { double loss, accuracy; size_t n, n_correct; } ln_metrics; /* loss: mean per image */
+
+typedef struct ln_progress {
+    size_t     epoch, n_epochs;      /* epoch counts from 1 */
+    size_t     step, n_steps;        /* within the epoch, after this step */
+    size_t     total_step;
+    double     seconds;              /* of training in this epoch so far */
+    double     lr;                   /* of the last step */
+    bool       epoch_done;           /* validation and test below are set */
+    ln_metrics train;                /* running mean over this epoch */
+    bool       has_validation, has_test;
+    ln_metrics validation, test;
+    bool       best;                 /* validation improved: these are the best weights so far */
+} ln_progress;
+
+typedef struct ln_train_options {
+    size_t      size;        /* sizeof(ln_train_options) */
+    size_t      batch;       /* images a step; the last one of an epoch may be smaller */
+    size_t      epochs;
+    const char *optimizer;   /* "sgd lr=0.05 momentum=0.9 nesterov=true weight_decay=1e-4" */
+    const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine" */
+    uint64_t    seed;        /* of the order of the images, and of layers that draw */
+    bool        in_order;    /* take the images as they lie, unshuffled */
+    const ln_data *validation, *test; /* or NULL; measured after each epoch */
+    /* After each step (epoch_done false) and each epoch; return false to stop with the weights as they are. */
+    bool (*progress)(void *user, const ln_progress *progress);
+    void *user;
+} ln_train_options;
+#define LN_TRAIN_OPTIONS \
+    {.size = sizeof(ln_train_options), .batch = 64, .epochs = 5, .optimizer = "sgd lr=0.05 momentum=0.9", \
+     .schedule = "constant", .seed = 1}
+
+/* Trains model on data from the weights it has (draw them first). LN_E_NOT_FINITE names step, layer, tensor, likely
+ * cause and remedy, and leaves the last good weights; LN_E_INTERRUPTED when progress returned false. */
+LN_API ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error);
+
+/* The same by hand: a planned training whose steps allocate nothing. model and data must outlive it. */
+typedef struct ln_trainer ln_trainer;
+LN_API ln_trainer *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_options *options,
+                                  ln_error *error);
+LN_API void        ln_trainer_free(ln_trainer *trainer);
+LN_API size_t      ln_trainer_steps_per_epoch(const ln_trainer *trainer);
+/* The next step in the epochs' order; *metrics (may be NULL) are the batch's. */
+LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
+/* Bytes the trainer holds; equals ln_model_memory's training. */
+LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
+
+/* -------------------------------------------------------------- using them */
+
+/* Loss and accuracy over labelled data; confusion (may be NULL) is outputs × outputs, [label][prediction]. */
+LN_API ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_metrics *metrics,
+                             uint64_t *confusion, ln_error *error);
+
+/* logits and probabilities (either may be NULL): n × outputs, by image. */
+LN_API ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits,
+                            float *probabilities, ln_error *error);
+
+/* A planned prediction for one batch size, whose calls allocate nothing. At batch 1 it is laid out for latency.
+ * images are rows of c*h*w float32, already preprocessed; logits n × outputs; n <= batch. */
+typedef struct ln_predictor ln_predictor;
+LN_API ln_predictor *ln_predictor_new(ln_model *model, size_t batch, ln_error *error);
+LN_API void          ln_predictor_free(ln_predictor *predictor);
+LN_API ln_status     ln_predictor_run(ln_predictor *predictor, const float *images, size_t n, float *logits,
+                                      ln_error *error);
+LN_API size_t        ln_predictor_memory(const ln_predictor *predictor);
+
+/* Softmax of n rows of k logits, by the library's own exp: same bits everywhere. In place is fine. */
+LN_API void ln_softmax(const float *logits, size_t n, size_t k, float *probabilities);
+
+/* ---------------------------------------------------------- files of results */
+
+/* An array for an NPZ file: n rows × k columns (k 1: a vector of n) of float32, or int64 when integers is set. */
+typedef struct ln_array { const char *name; size_t n, k; const float *floats; const int64_t *integers; } ln_array;
+LN_API ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *arrays, size_t n_arrays,
+                              ln_error *error);
+/* Writes bytes to path as everything here is written: a temporary file beside it, synced, renamed. */
+LN_API ln_status ln_file_write(ln_context *context, const char *path, const void *bytes, size_t n_bytes,
+                               ln_error *error);
+
+/* ----------------------------------------------------- checking and measuring */
+
+/* Gradients against central differences in double precision, on the first images of data. */
+typedef struct ln_check_tensor {
+    const char *name;                   /* "3.weight", "input" */
+    double      worst, direction;       /* largest relative error of 64 entries; of one random direction */
+    size_t      worst_index;
+    double      analytic, numeric;      /* at worst_index */
+    size_t      n_checked, n_skipped;   /* skipped: a kink (ReLU, max) lies within the step */
+} ln_check_tensor;
+/* Health at the present weights, on real data, a line per layer. */
+typedef struct ln_check_layer {
+    const char *name, *op;
+    double      activation_std, gradient_std; /* of the layer's output, and of the loss's gradient there */
+    double      dead, saturated;              /* share of units, 0 to 1; NaN where the word has no meaning */
+    char        warning[160];                 /* in words; empty when all is well */
+} ln_check_layer;
+typedef struct ln_check {
+    size_t           n_tensors, n_layers;
+    ln_check_tensor *tensors; /* worst first */
+    ln_check_layer  *layers;  /* in order */
+    bool             passed;  /* every relative error under tolerance */
+    double           tolerance;
+    char             verdict[240];
+    ln_context      *context; /* whose memory this is */
+} ln_check;
+LN_API ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error);
+LN_API void      ln_check_free(ln_check *check);
+
+/* The machine's limit: fused multiply-adds of the context's instruction set on n_threads, best of several short
+ * runs, in FLOP/s (an fma counts 2). */
+LN_API ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops, ln_error *error);
+/* Seconds a training step (training true) or prediction of one batch spends in layer i, forward and backward, on one
+ * thread, median of n_runs. The arrays have ln_model_layer_count entries. */
+LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, bool training, size_t n_runs, double *forward,
+                                   double *backward, ln_error *error);
+
+/* ---------------------------------------------------------------- the catalogue */
+
+/* Layers, losses, optimizers and schedules with their arguments, for help texts and completion. */
+typedef enum ln_kind { LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE } ln_kind;
+LN_API size_t      ln_catalogue_count(ln_kind kind);
+LN_API const char *ln_catalogue_name(ln_kind kind, size_t i);
+LN_API const char *ln_catalogue_help(ln_kind kind, size_t i);           /* one line */
+LN_API size_t      ln_catalogue_argument_count(ln_kind kind, size_t i);
+/* "kernel (int or HxW, required, 1 to 1024): rows and columns …" into text of size bytes; returns the length needed, as
+ * snprintf does; 0 for none. */
+LN_API size_t      ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_t size);
+/* Checks and normalises a line ("sgd lr=0.1" …): LN_OK, or what is wrong with it. */
+LN_API ln_status ln_catalogue_check(ln_kind kind, const char *line, ln_error *error);
+/* The nearest of n words to word, or NULL when none is near. */
+LN_API const char *ln_nearest_word(const char *word, const char *const *words, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,51 @@
+/* A data set: images n × c × h × w as stored, uint8 or float32, with labels or not.
+ *
+ * The pixels lie in a store, which views share and count; a view of a part (ln_data_split) has an index into it. The
+ * store's pixels are adjacent images of c·h·w values in channel, row, column order. */
+#ifndef LN_DATA_DATA_H
+#define LN_DATA_DATA_H
+
+#include "base/context.h"
+
+typedef struct ln_store {
+    ln_context    *context;
+    size_t         n_views;
+    bool           is_float;
+    size_t         n, c, h, w;
+    size_t         image_bytes;  /* of one image */
+    const void    *pixels;
+    const uint8_t *labels;       /* NULL: none */
+    int            n_classes;    /* largest label + 1, or more when the format says so; 0 without labels */
+    void          *own_pixels;   /* released with the last view; NULL: the caller's */
+    void          *own_labels;
+} ln_store;
+
+struct ln_data {
+    ln_store *store;
+    size_t    n;
+    uint32_t *index; /* n numbers of images in the store, ascending; NULL: all of them */
+};
+
+/* What a constructor is given. own: pixels and labels came from ln_allocate and go over to the result, when it is made
+ * (on failure they stay the caller's). */
+typedef struct ln_data_parts {
+    const void    *pixels;
+    const uint8_t *labels;
+    bool           is_float, own;
+    size_t         n, c, h, w;
+    int            n_classes; /* at least; 0: count them */
+} ln_data_parts;
+
+ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *parts, ln_error *error);
+
+/* The store's number of the view's image i < n: the image's name for random numbers, the same in every view. */
+static inline uint32_t ln_data_number(const ln_data *data, size_t i) {
+    return data->index ? data->index[i] : (uint32_t)i;
+}
+
+/* Image i of the view: image_bytes of stored values. */
+static inline const void *ln_data_values(const ln_data *data, size_t i) {
+    return (const unsigned char *)data->store->pixels + ln_data_number(data, i) * data->store->image_bytes;
+}
+
+#endif

@@ -1,0 +1,321 @@
+/* Building a model: every layer line is parsed, checked and given its shapes as it is added. */
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const ln_init_words[] = {"pytorch",        "kaiming_uniform", "kaiming_normal", "xavier_uniform",
+                                     "xavier_normal", "normal",          NULL};
+
+/* What any layer with parameters accepts beside its own arguments; also the model-wide `init:` line. */
+static const ln_attr init_attrs[] = {
+    {.key = "init", .type = LN_ATTR_CHOICE, .offset = offsetof(ln_init, kind), .positional = true,
+     .choices = ln_init_words, .help = "how the parameters are drawn"},
+    {.key = "std", .type = LN_ATTR_FLOAT, .offset = offsetof(ln_init, std), .preset = 0.01, .high = 1e6,
+     .help = "deviation of the weights, for init=normal"},
+    {.key = "bias_std", .type = LN_ATTR_FLOAT, .offset = offsetof(ln_init, bias_std), .high = 1e6,
+     .help = "deviation of the biases (0: zeros), for any init but pytorch"},
+    {0}};
+
+ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error) {
+    size_t area, count;
+    if (c == 0 || h == 0 || w == 0 || !ln_multiply(h, w, &area) || !ln_multiply(area, c, &count) ||
+        count > (size_t)1 << 28) {
+        ln_fail(error, LN_E_ARGUMENT, "model: an input of %zux%zux%zu is outside 1 to 2^28 values; give c, h and w", c, h, w);
+        return NULL;
+    }
+    ln_model *const model = ln_allocate_zeroed(context, sizeof *model);
+    if (!model) {
+        ln_fail_memory(error, "model", sizeof *model);
+        return NULL;
+    }
+    model->context = context;
+    model->input = (ln_shape){c, h, w};
+    model->preprocess = (ln_preprocess){.scale = 1.0 / 255.0, .mean = 0, .std = 1};
+    ln_attr_defaults(init_attrs, &model->init, sizeof model->init);
+    return model;
+}
+
+void ln_model_free(ln_model *model) {
+    if (!model) return;
+    ln_context *const context = model->context;
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        for (size_t k = 0; k < LN_MAX_PARAMS; k++) ln_release(context, model->values[i][k]);
+        ln_release(context, model->node[i]);
+    }
+    ln_release(context, model->node);
+    ln_release(context, model->values);
+    ln_release(context, model->line);
+    ln_release(context, model);
+}
+
+ln_shape ln_model_shape(const ln_model *model, int node) {
+    return node < 0 ? model->input : model->node[node]->out;
+}
+
+/* The first error stays; later calls report it again. */
+static ln_layer fail(ln_model *model, const ln_error *found, ln_error *error) {
+    if (model->error.status == LN_OK) model->error = *found;
+    if (error) *error = *found;
+    return -1;
+}
+
+ln_status ln_model_status(const ln_model *model, ln_error *error) {
+    if (error && model->error.status != LN_OK) *error = model->error;
+    return model->error.status;
+}
+
+static bool grow(ln_model *model, ln_error *error) {
+    if (model->n_nodes < model->capacity) return true;
+    const size_t capacity = model->capacity ? 2 * model->capacity : 16;
+    void *const  node = ln_reallocate(model->context, model->node, capacity * sizeof *model->node);
+    if (node) model->node = node;
+    void *const values = node ? ln_reallocate(model->context, model->values, capacity * sizeof *model->values) : NULL;
+    if (values) model->values = values;
+    void *const line = values ? ln_reallocate(model->context, model->line, capacity * sizeof *model->line) : NULL;
+    if (!line) {
+        ln_fail_memory(error, "model", capacity * sizeof *model->line);
+        return false;
+    }
+    model->line = line;
+    model->capacity = capacity;
+    return true;
+}
+
+/* Node index of a layer's name, -1 for "input", -2 for none. */
+static int find_name(const ln_model *model, const char *name) {
+    if (strcmp(name, "input") == 0) return -1;
+    for (size_t i = 0; i < model->n_nodes; i++)
+        if (strcmp(model->node[i]->name, name) == 0) return (int)i;
+    return -2;
+}
+
+static ln_status find_input(const ln_model *model, const ln_node *node, const char *name, int *input, ln_error *error) {
+    *input = find_name(model, name);
+    if (*input >= -1) return LN_OK;
+    const char *words[64] = {"input"};
+    size_t      n = 1;
+    for (size_t i = 0; i < model->n_nodes && n < 64; i++) words[n++] = model->node[i]->name;
+    const char *const near = ln_nearest(name, words, n);
+    return ln_fail_node(error, LN_E_ARGUMENT, node,
+                        "no layer before it is called '%s'%s%s%s; name one with 'as NAME', or use its number", name,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static ln_status set_name(const ln_model *model, ln_node *node, const char *as, ln_error *error) {
+    if (!as[0]) {
+        return find_name(model, node->name) == -2
+                   ? LN_OK
+                   : ln_fail_node(error, LN_E_ARGUMENT, node, "its number is already another layer's name; rename that one");
+    }
+    if (find_name(model, as) != -2)
+        return ln_fail_node(error, LN_E_ARGUMENT, node, "the name '%s' is already taken; choose another one after 'as'", as);
+    snprintf(node->name, sizeof node->name, "%s", as);
+    return LN_OK;
+}
+
+/* input[0] from `from` or the last layer, input[1] from the op's NAME argument. */
+static ln_status set_inputs(const ln_model *model, ln_node *node, const char *from, ln_error *error) {
+    node->n_inputs = node->op->n_inputs;
+    node->input[0] = (int)model->n_nodes - 1;
+    if (from[0]) {
+        const ln_status status = find_input(model, node, from, &node->input[0], error);
+        if (status != LN_OK) return status;
+    }
+    if (node->n_inputs == 2)
+        for (const ln_attr *a = node->op->attrs; a->key; a++)
+            if (a->type == LN_ATTR_NAME) {
+                const ln_status status =
+                    find_input(model, node, (const char *)node->args + a->offset, &node->input[1], error);
+                if (status != LN_OK) return status;
+            }
+    for (size_t i = 0; i < node->n_inputs; i++) node->in[i] = ln_model_shape(model, node->input[i]);
+    return LN_OK;
+}
+
+static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line, ln_error *error) {
+    char owner[LN_NAME + 40];
+    snprintf(owner, sizeof owner, "layer %s (%s)", line->as[0] ? line->as : node->name, node->op->name);
+    ln_init         init;
+    const ln_status status = ln_attr_parse(line->rest, owner, node->op->attrs, node->args, node->op->args_size,
+                                           init_attrs, &init, sizeof init, error);
+    if (status != LN_OK) return status;
+    const bool own = strstr(line->rest, "init=") != NULL;
+    if (!own && strstr(line->rest, "std="))
+        return ln_fail_node(error, LN_E_ARGUMENT, node, "std and bias_std belong to an init; write init=normal before them");
+    node->init = own ? init : model->init;
+    return LN_OK;
+}
+
+static ln_status allocate_values(const ln_model *model, ln_node *node, float *values[LN_MAX_PARAMS], ln_error *error) {
+    for (size_t k = 0; k < node->n_params; k++) {
+        ln_param *const p = &node->param[k];
+        snprintf(p->full_name, sizeof p->full_name, "%s.%s", node->name, p->name);
+        const size_t n_bytes = p->count * sizeof(float);
+        values[k] = ln_allocate_zeroed(model->context, n_bytes);
+        if (!values[k]) return ln_fail_memory(error, "parameters", n_bytes);
+    }
+    return LN_OK;
+}
+
+/* The line as it is kept: arguments that differ from their default, the layer's own init if it has one. */
+static void print_line(const ln_model *model, const ln_node *node, const ln_line *line, char text[LN_MAX_LINE]) {
+    size_t n = (size_t)snprintf(text, LN_MAX_LINE, "%s", node->op->name);
+    n += ln_attr_print(node->op->attrs, node->args, text + n, LN_MAX_LINE - n);
+    if (node->n_params > 0 && n < LN_MAX_LINE) {
+        const ln_init *const init = &node->init;
+        n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " init=%s", ln_init_words[init->kind]);
+        ln_attr rest[3] = {init_attrs[1], init_attrs[2], {0}};
+        if (n < LN_MAX_LINE) n += ln_attr_print(rest, init, text + n, LN_MAX_LINE - n);
+    }
+    if (line->from[0] && n < LN_MAX_LINE)
+        n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " from %s",
+                              node->input[0] < 0 ? "input" : model->node[node->input[0]]->name);
+    if (line->as[0] && n < LN_MAX_LINE) snprintf(text + n, LN_MAX_LINE - n, " as %s", node->name);
+}
+
+ln_layer ln_model_append(ln_model *model, const ln_op *op, const ln_line *line, ln_error *error) {
+    ln_error found = {0};
+    if (model->error.status != LN_OK) return fail(model, &model->error, error);
+    ln_node *const node = ln_allocate_zeroed(model->context, sizeof *node);
+    float         *values[LN_MAX_PARAMS] = {0};
+    if (!node) {
+        ln_fail_memory(&found, "layer", sizeof *node);
+        return fail(model, &found, error);
+    }
+    node->op = op;
+    node->index = model->n_nodes;
+    snprintf(node->name, sizeof node->name, "%zu", node->index);
+    if (grow(model, &found) && parse(model, node, line, &found) == LN_OK &&
+        set_name(model, node, line->as, &found) == LN_OK && set_inputs(model, node, line->from, &found) == LN_OK &&
+        op->infer(node, &found) == LN_OK && allocate_values(model, node, values, &found) == LN_OK) {
+        print_line(model, node, line, model->line[node->index]);
+        memcpy(model->values[node->index], values, sizeof values);
+        model->node[node->index] = node;
+        return (ln_layer)model->n_nodes++;
+    }
+    for (size_t k = 0; k < LN_MAX_PARAMS; k++) ln_release(model->context, values[k]);
+    ln_release(model->context, node);
+    return fail(model, &found, error);
+}
+
+static const ln_op *find_op(const char *word, bool loss, ln_error *error) {
+    const ln_op *const op = ln_op_find(word);
+    if (op && ((op->traits & LN_LOSS) != 0) == loss) return op;
+    const char *words[LN_OP_COUNT];
+    char        list[400] = "";
+    size_t      n = 0, length = 0;
+    for (size_t i = 0; i < LN_OP_COUNT; i++)
+        if (((ln_ops[i]->traits & LN_LOSS) != 0) == loss) {
+            words[n++] = ln_ops[i]->name;
+            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_ops[i]->name);
+            if (length >= sizeof list) break;
+        }
+    const char *const near = ln_nearest(word, words, n);
+    ln_fail(error, LN_E_ARGUMENT, "unknown %s '%s'; allowed: %s%s%s%s", loss ? "loss" : "layer", word, list,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+ln_layer ln_model_add(ln_model *model, const char *text, ln_error *error) {
+    ln_error     found = {0};
+    ln_line      line;
+    const ln_op *op = NULL;
+    if (ln_line_split(text, "layer", &line, &found) == LN_OK) op = find_op(line.word, false, &found);
+    return op ? ln_model_append(model, op, &line, error) : fail(model, &found, error);
+}
+
+ln_status ln_model_add_init(ln_model *model, const char *text, ln_error *error) {
+    ln_init         init;
+    const ln_status status = ln_attr_parse(text, "init", init_attrs, &init, sizeof init, NULL, NULL, 0, error);
+    if (status == LN_OK) model->init = init;
+    return status;
+}
+
+void ln_model_set_init(ln_model *model, ln_init init) {
+    ln_error found = {0};
+    if (ln_attr_check("init", init_attrs, &init, &found) == LN_OK)
+        model->init = init;
+    else
+        fail(model, &found, NULL);
+}
+
+ln_status ln_model_set_loss(ln_model *model, const char *text, ln_error *error) {
+    ln_line         line;
+    const ln_status status = ln_line_split(text, "loss", &line, error);
+    if (status != LN_OK) return status;
+    if (line.from[0] || line.as[0]) return ln_fail(error, LN_E_ARGUMENT, "loss %s: takes neither 'from' nor 'as'", line.word);
+    if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "loss: the model has no layer yet; add layers first");
+    ln_node loss = {.op = find_op(line.word, true, error), .index = model->n_nodes, .n_inputs = 1};
+    if (!loss.op) return LN_E_ARGUMENT;
+    snprintf(loss.name, sizeof loss.name, "loss");
+    loss.input[0] = (int)model->n_nodes - 1;
+    loss.in[0] = model->node[model->n_nodes - 1]->out;
+    const ln_status parsed =
+        ln_attr_parse(line.rest, line.word, loss.op->attrs, loss.args, loss.op->args_size, NULL, NULL, 0, error);
+    if (parsed != LN_OK) return parsed;
+    const ln_status inferred = loss.op->infer(&loss, error);
+    if (inferred == LN_OK) model->loss = loss;
+    return inferred;
+}
+
+ln_status ln_model_finish(ln_model *model, ln_error *error) {
+    if (model->error.status != LN_OK) return ln_model_status(model, error);
+    if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "model: has no layers; add some before using it");
+    if (model->loss.op && model->loss.input[0] == (int)model->n_nodes - 1) return LN_OK;
+    return ln_model_set_loss(model, "cross_entropy", error);
+}
+
+/* ------------------------------------------------------------ what it holds */
+
+size_t ln_model_layer_count(const ln_model *model) { return model->n_nodes; }
+
+ln_layer_info ln_model_layer(const ln_model *model, size_t i) {
+    const ln_node *const node = model->node[i];
+    ln_layer_info        info = {.name = node->name, .op = node->op->name, .line = model->line[i], .c = node->out.c,
+                                 .h = node->out.h, .w = node->out.w, .n_macs = node->n_macs};
+    for (size_t k = 0; k < node->n_params; k++) info.n_parameters += node->param[k].count;
+    return info;
+}
+
+void ln_model_input_shape(const ln_model *model, size_t *c, size_t *h, size_t *w) {
+    *c = model->input.c;
+    *h = model->input.h;
+    *w = model->input.w;
+}
+
+size_t ln_model_outputs(const ln_model *model) {
+    return model->n_nodes ? ln_shape_count(model->node[model->n_nodes - 1]->out) : 0;
+}
+
+size_t ln_model_parameter_count(const ln_model *model) {
+    size_t n = 0;
+    for (size_t i = 0; i < model->n_nodes; i++) n += model->node[i]->n_params;
+    return n;
+}
+
+ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
+    ln_parameter out = {0};
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const ln_node *const node = model->node[i];
+        if (index >= node->n_params) {
+            index -= node->n_params;
+            continue;
+        }
+        const ln_param *const p = &node->param[index];
+        out = (ln_parameter){.name = p->full_name, .rank = p->rank, .count = p->count, .values = model->values[i][index]};
+        memcpy(out.shape, p->dims, sizeof out.shape);
+        break;
+    }
+    return out;
+}
+
+ln_status ln_model_set_preprocess(ln_model *model, ln_preprocess p, ln_error *error) {
+    const bool fine = p.scale > 0 && p.scale <= 1e30 && p.std > 0 && p.std <= 1e30 && p.mean >= -1e30 && p.mean <= 1e30;
+    if (!fine)
+        return ln_fail(error, LN_E_ARGUMENT, "preprocess: scale %g and std %g must be above 0, and all three finite", p.scale, p.std);
+    model->preprocess = p;
+    return LN_OK;
+}
+
+ln_preprocess ln_model_preprocess(const ln_model *model) { return model->preprocess; }

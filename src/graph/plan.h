@@ -1,0 +1,130 @@
+/* A plan: everything that can be decided before the first step.
+ *
+ * The model's layers are grouped into units: a head (a convolution, a linear layer) and the local layers behind it
+ * (activation, pooling), which run together by bands of rows and channels, so that what lies between them stays in the
+ * first-level cache. Units are lined up in segments. In a segment by blocks a thread takes its blocks through all of
+ * the segment's phases, a chunk of blocks at a time; forward and backward of the last segment are one, so activations
+ * sit in the cache until the backward needs them. In a segment by parts all threads share the work of every phase,
+ * channel by channel, and meet after each: for batches of fewer blocks than threads, and for weights too large to be
+ * read once by every thread. Between segments all threads meet.
+ * None of these decisions changes a bit of the result: sums are ordered by the ops and by the gradient policies. */
+#ifndef LN_GRAPH_PLAN_H
+#define LN_GRAPH_PLAN_H
+
+#include "graph/graph.h"
+#include "kernel/kernels.h"
+
+enum { LN_MAX_UNIT = 8 }; /* layers that run together at most */
+
+typedef struct ln_plan_options {
+    const ln_kernels *kernels;
+    size_t batch;           /* images at most */
+    int    n_threads;
+    bool   training;        /* false: forward only */
+    bool   loss;            /* forward only: measure the loss as well (training does) */
+    bool   keep_all;        /* every activation and gradient of the batch stays in memory, nothing is fused */
+    bool   input_gradient;  /* compute the gradient of the model's input too */
+    size_t n_states;        /* optimizer states a parameter */
+} ln_plan_options;
+
+typedef enum ln_place {
+    LN_PLACE_NONE,   /* not in memory */
+    LN_PLACE_SHARED, /* all blocks of the batch */
+    LN_PLACE_THREAD, /* one chunk of blocks, per thread */
+    LN_PLACE_BLOCK,  /* one block, per thread, within a unit */
+    LN_PLACE_BAND    /* a band of one block, per thread, within a unit */
+} ln_place;
+
+/* A tensor of a block: an activation or its gradient. */
+typedef struct ln_slot {
+    ln_shape shape;
+    size_t   base;       /* the tensor whose memory this is (itself, or through in-place layers and views) */
+    ln_size2 halo;
+    ln_place place;
+    size_t   offset;     /* bytes, into the place's arena */
+    size_t   first, last; /* times of use */
+    bool     used;
+} ln_slot;
+
+typedef enum ln_policy {
+    LN_POLICY_NONE,
+    LN_POLICY_BLOCK, /* a partial sum for each block, then summed in block order */
+    LN_POLICY_BATCH, /* over the whole batch at once, split over output channels */
+    LN_POLICY_MEET   /* by dinput's meet (LN_CROSS_BATCH) */
+} ln_policy;
+
+typedef struct ln_plan_node {
+    const ln_node   *node;
+    const ln_kernel *kernel;
+    ln_need   need;
+    ln_policy policy;
+    ln_write  write[LN_MAX_INPUTS];
+    size_t    packed, saved, states, gradient[LN_MAX_PARAMS], partial[LN_MAX_PARAMS]; /* offsets in bytes */
+    ln_place  saved_place;
+    size_t    parameters;               /* f64: offset of the converted parameters */
+    size_t    tensor_in[LN_MAX_INPUTS], tensor_out;
+    bool      runs;                     /* false: a view whose memory is its input's */
+} ln_plan_node;
+
+/* Bands of a unit: row steps of the last layer's output, channel steps of the head's. */
+typedef struct ln_band { size_t rows, channels; bool whole; } ln_band;
+
+typedef struct ln_unit {
+    size_t  first, last;   /* plan nodes */
+    bool    parts;         /* by parts, not by blocks */
+    bool    per_block;     /* block after block; otherwise all of a chunk's blocks at once (shared weights) */
+    ln_band forward, backward;
+} ln_unit;
+
+typedef enum ln_phase_kind {
+    LN_PHASE_FILL,      /* images into the model's input */
+    LN_PHASE_FORWARD,   /* all layers of a unit */
+    LN_PHASE_BACKWARD,  /* input gradients of all but the head, and its partial parameter gradients */
+    LN_PHASE_DINPUT,    /* the head's input gradient */
+    LN_PHASE_MEET_FORWARD, LN_PHASE_MEET_BACKWARD, /* once, between the two passes of LN_CROSS_BATCH */
+    LN_PHASE_FORWARD_2, LN_PHASE_BACKWARD_2,       /* their second passes */
+    LN_PHASE_DPARAM,    /* LN_POLICY_BATCH: over the whole batch */
+    LN_PHASE_REDUCE     /* LN_POLICY_BLOCK: partial sums to the gradient */
+} ln_phase_kind;
+
+typedef struct ln_phase { ln_phase_kind kind; size_t unit; bool per_block; } ln_phase;
+
+typedef struct ln_segment { size_t first, last; bool parts, meets; } ln_segment; /* phases [first, last); meets: a
+                                                                                   barrier after each phase */
+
+typedef struct ln_plan {
+    ln_context     *context;
+    ln_model       *model;
+    ln_plan_options options;
+    size_t element, n_blocks, chunk; /* chunk: blocks a thread takes at a time */
+    int    n_threads;                /* at most the options'; fewer when the work is too small */
+    size_t n_nodes, n_units, n_phases, n_segments, n_tensors;
+    ln_plan_node *node;              /* the model's layers, then the loss when training */
+    ln_unit      *unit;
+    ln_phase     *phase;
+    ln_segment   *segment;
+    ln_slot    *value, *gradient;  /* [0] is the input's, [i + 1] node i's output's */
+    size_t band_offset, scratch_offset, thread_bytes; /* per thread: chunk tensors, then bands, then scratch */
+    size_t shared_offset, threads_offset, n_bytes; /* n_bytes: all of the arena */
+    size_t gradient_offset, gradient_bytes; /* all parameter gradients, in a row */
+    size_t rows_offset, label_offset, image_offset, live_offset, hit_offset, finite_offset;
+    char  *arena;
+    double *seconds[2];              /* when set: thread 0's seconds in each node, forward and backward, are added */
+} ln_plan;
+
+/* Plans and allocates. model must outlive the plan and not change shape. */
+ln_status ln_plan_new(ln_model *model, const ln_plan_options *options, ln_plan **plan, ln_error *error);
+void      ln_plan_free(ln_plan *plan);
+/* What ln_plan_new would hold, in bytes, exactly. */
+ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, ln_error *error);
+
+/* Rows [*lo, *hi) of node's output behind rows [a, b) of its unit's last layer; bands that cover the last layer's rows
+ * cover node's rows, each once. */
+void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, size_t b, size_t *lo, size_t *hi);
+
+/* Lanes of one block of a tensor, halo included. */
+static inline size_t ln_slot_lanes(const ln_slot *t) {
+    return t->shape.c * (t->shape.h + 2 * (size_t)t->halo.h) * (t->shape.w + 2 * (size_t)t->halo.w);
+}
+
+#endif

@@ -1,0 +1,566 @@
+/* Running a plan: every thread walks the same segments and phases, and takes its blocks or its parts of each. */
+#include "graph/run.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+/* One thread's place in a run. */
+typedef struct ln_worker {
+    ln_plan        *p;
+    const ln_step  *step;     /* NULL in prediction */
+    const ln_batch *batch;
+    size_t          t, n;     /* this thread, of how many */
+    size_t          chunk;    /* first block of the chunk that thread memory holds */
+    char           *memory;   /* this thread's arena */
+    bool            probes;   /* forward phases only, from the input that lies there */
+} ln_worker;
+
+/* Some blocks, and the share of their channels that a thread takes. */
+typedef struct ln_share { size_t block, n_blocks, part, n_parts; } ln_share;
+
+static size_t block_bytes(const ln_plan *p, const ln_slot *x) { return ln_slot_lanes(x) * LN_LANES * p->element; }
+static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* ------------------------------------------------------------------ tasks */
+
+static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, size_t block) {
+    const ln_plan *const   p = w->p;
+    const ln_slot *const x = &tensors[tensors[t].base];
+    const ln_shape         s = tensors[t].shape;
+    const size_t row = s.w + 2 * (size_t)x->halo.w, channel = row * (s.h + 2 * (size_t)x->halo.h);
+    const size_t border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * LN_LANES * p->element;
+    ln_view      v = {.block = ln_slot_lanes(x), .channel = channel, .row = row};
+    switch (x->place) {
+    case LN_PLACE_NONE: break;
+    case LN_PLACE_SHARED: v.data = p->arena + p->shared_offset + x->offset + block * block_bytes(p, x) + border; break;
+    case LN_PLACE_THREAD: v.data = w->memory + x->offset + (block - w->chunk) * block_bytes(p, x) + border; break;
+    case LN_PLACE_BLOCK:
+    case LN_PLACE_BAND: v.data = w->memory + p->band_offset + x->offset; break;
+    }
+    return v;
+}
+
+static void *parameter_at(const ln_plan *p, const ln_plan_node *n, size_t k) {
+    if (n->node->n_params == 0) return NULL;
+    if (p->element == sizeof(float)) return p->model->values[n->node->index][k];
+    size_t at = n->parameters;
+    for (size_t j = 0; j < k; j++) at += round_up(n->node->param[j].count * p->element);
+    return p->arena + at;
+}
+
+static void *gradient_at(const ln_plan *p, const ln_plan_node *n, size_t k, size_t block) {
+    const size_t bytes = round_up(n->node->param[k].count * p->element);
+    return p->arena + (n->policy == LN_POLICY_BLOCK ? n->partial[k] + block * bytes : n->gradient[k]);
+}
+
+static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block, size_t n_blocks) {
+    const ln_plan *const p = w->p;
+    const ln_node *const node = n->node;
+    ln_task t = {.node = node, .n_blocks = n_blocks, .c_hi = node->out.c, .h_hi = node->out.h, .n_parts = 1,
+                 .training = p->options.training, .need_parts = n->need.n_parts,
+                 .saved_stride = round_up(n->need.saved), .packed = p->arena + n->packed};
+    t.out = view_of(w, p->value, n->tensor_out, block);
+    if (p->options.training) t.dout = view_of(w, p->gradient, n->tensor_out, block);
+    for (size_t k = 0; k < node->n_inputs; k++) {
+        t.in[k] = view_of(w, p->value, n->tensor_in[k], block);
+        t.write[k] = n->write[k];
+        if (p->options.training && n->write[k] != LN_SKIP) t.din[k] = view_of(w, p->gradient, n->tensor_in[k], block);
+    }
+    for (size_t k = 0; k < node->n_params; k++) {
+        t.param[k] = parameter_at(p, n, k);
+        if (n->policy != LN_POLICY_NONE) t.dparam[k] = gradient_at(p, n, k, block);
+    }
+    if (n->need.saved > 0)
+        t.saved = (unsigned char *)(n->saved_place == LN_PLACE_SHARED
+                                        ? p->arena + p->shared_offset + n->saved + block * t.saved_stride
+                                        : w->memory + n->saved + (block - w->chunk) * t.saved_stride);
+    t.scratch = w->memory + p->scratch_offset;
+    t.live = (const uint16_t *)(const void *)(p->arena + p->live_offset) + block;
+    t.image = (const uint32_t *)(const void *)(p->arena + p->image_offset) + block * LN_LANES;
+    t.label = (const int32_t *)(const void *)(p->arena + p->label_offset) + block * LN_LANES;
+    t.hit = (uint8_t *)p->arena + p->hit_offset + block * LN_LANES;
+    t.batch = w->batch ? w->batch->n : 0;
+    if (w->step) {
+        t.seed = w->step->seed;
+        t.step = w->step->number;
+    }
+    return t;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Every kernel call passes here, so that layers can be timed. */
+static void call(const ln_worker *w, void (*run)(const ln_task *), const ln_task *task, size_t node, bool backward) {
+    if (!run) return;
+    double *const seconds = w->t == 0 ? w->p->seconds[backward] : NULL;
+    if (!seconds) {
+        run(task);
+        return;
+    }
+    const double start = now();
+    run(task);
+    seconds[node] += now() - start;
+}
+
+/* ------------------------------------------------------------------ units */
+
+/* Part of count channels in whole grains. */
+static void grain_part(size_t count, size_t grain, const ln_share *share, size_t *lo, size_t *hi) {
+    ln_part((count + grain - 1) / grain, share->part, share->n_parts, lo, hi);
+    *lo = least(*lo * grain, count);
+    *hi = least(*hi * grain, count);
+}
+
+/* A band buffer begins at the band's first channel and row. */
+static void set_band_view(const ln_plan *p, const ln_slot *tensors, size_t tensor, ln_view *v, size_t c0, size_t h0,
+                          size_t rows) {
+    const ln_slot *const x = &tensors[tensors[tensor].base];
+    if (x->place != LN_PLACE_BAND) return;
+    (void)p;
+    v->block = 0;
+    v->row = x->shape.w;
+    v->channel = rows * x->shape.w;
+    v->c0 = c0;
+    v->h0 = h0;
+}
+
+/* Where a band lies: its channels, and the rows of each of the unit's outputs. */
+typedef struct ln_place_in_unit { size_t c_lo, c_hi, lo[LN_MAX_UNIT], hi[LN_MAX_UNIT]; } ln_place_in_unit;
+
+static ln_place_in_unit band_at(const ln_plan *p, const ln_unit *u, const ln_band *band, size_t c, size_t c_end, size_t h) {
+    ln_place_in_unit at = {.c_lo = c, .c_hi = least(c + band->channels, c_end)};
+    const size_t     end = least(h + band->rows, p->node[u->last].node->out.h);
+    for (size_t i = u->first; i <= u->last; i++) ln_unit_rows(p, u, i, h, end, &at.lo[i - u->first], &at.hi[i - u->first]);
+    return at;
+}
+
+static void set_band(const ln_plan *p, const ln_unit *u, ln_task *tasks, const ln_place_in_unit *at) {
+    for (size_t i = u->first; i <= u->last; i++) {
+        const ln_plan_node *const n = &p->node[i];
+        const size_t   k = i - u->first;
+        ln_task *const t = &tasks[k];
+        t->c_lo = at->c_lo;
+        t->c_hi = at->c_hi;
+        t->h_lo = at->lo[k];
+        t->h_hi = at->hi[k];
+        set_band_view(p, p->value, n->tensor_out, &t->out, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
+        set_band_view(p, p->gradient, n->tensor_out, &t->dout, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
+        if (k == 0) continue;
+        set_band_view(p, p->value, n->tensor_in[0], &t->in[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
+        set_band_view(p, p->gradient, n->tensor_in[0], &t->din[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
+    }
+}
+
+static void make_tasks(const ln_worker *w, const ln_unit *u, const ln_share *s, ln_task *tasks) {
+    for (size_t i = u->first; i <= u->last; i++) tasks[i - u->first] = make_task(w, &w->p->node[i], s->block, s->n_blocks);
+}
+
+static void forward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
+    const ln_plan *const p = w->p;
+    ln_task              tasks[LN_MAX_UNIT];
+    size_t               c_lo, c_hi;
+    make_tasks(w, u, s, tasks);
+    grain_part(p->node[u->first].node->out.c, p->node[u->first].need.grain, s, &c_lo, &c_hi);
+    for (size_t c = c_lo; c < c_hi; c += u->forward.channels)
+        for (size_t h = 0; h < p->node[u->last].node->out.h; h += u->forward.rows) {
+            const ln_place_in_unit at = band_at(p, u, &u->forward, c, c_hi, h);
+            set_band(p, u, tasks, &at);
+            for (size_t i = u->first; i <= u->last; i++)
+                if (p->node[i].runs) call(w, p->node[i].kernel->forward[pass].run, &tasks[i - u->first], i, false);
+        }
+}
+
+/* A layer that is neither head nor local passes all of its input's gradient back at once. */
+static void backward_whole(const ln_worker *w, size_t node, const ln_share *s, int pass) {
+    const ln_plan_node *const n = &w->p->node[node];
+    ln_task                   t = make_task(w, n, s->block, s->n_blocks);
+    t.c_hi = n->node->in[0].c;
+    t.h_hi = n->node->in[0].h;
+    if (n->runs) call(w, n->kernel->dinput[pass].run, &t, node, true);
+}
+
+/* Back through the unit to the head's output, and the head's partial sums of this block. */
+static void backward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
+    const ln_plan *const      p = w->p;
+    const ln_plan_node *const head = &p->node[u->first];
+    const bool                heads = (head->node->op->traits & LN_HEAD) != 0;
+    ln_task                   tasks[LN_MAX_UNIT];
+    size_t                    c_lo, c_hi;
+    if ((head->node->op->traits & (LN_HEAD | LN_LOCAL)) == 0) {
+        backward_whole(w, u->first, s, pass);
+        return;
+    }
+    make_tasks(w, u, s, tasks);
+    grain_part(head->node->out.c, head->need.grain, s, &c_lo, &c_hi);
+    for (size_t c = c_lo; c < c_hi; c += u->backward.channels)
+        for (size_t h = 0; h < p->node[u->last].node->out.h; h += u->backward.rows) {
+            const ln_place_in_unit at = band_at(p, u, &u->backward, c, c_hi, h);
+            set_band(p, u, tasks, &at);
+            for (size_t i = u->last; i > u->first; i--)
+                call(w, p->node[i].kernel->dinput[0].run, &tasks[i - u->first], i, true);
+            if (!heads && head->runs) call(w, head->kernel->dinput[0].run, &tasks[0], u->first, true);
+            if (heads && head->policy == LN_POLICY_BLOCK) call(w, head->kernel->dparam, &tasks[0], u->first, true);
+        }
+}
+
+static void dinput_head(const ln_worker *w, const ln_unit *u, const ln_share *s) {
+    const ln_plan_node *const head = &w->p->node[u->first];
+    ln_task                   t = make_task(w, head, s->block, s->n_blocks);
+    grain_part(head->node->in[0].c, 1, s, &t.c_lo, &t.c_hi);
+    t.h_hi = head->node->in[0].h;
+    if (t.c_lo < t.c_hi) call(w, head->kernel->dinput[0].run, &t, u->first, true);
+}
+
+static void meet(const ln_worker *w, const ln_unit *u, const ln_share *s, bool backward) {
+    const ln_plan_node *const head = &w->p->node[u->first];
+    ln_task                   t = make_task(w, head, 0, w->p->n_blocks);
+    t.part = s->part;
+    t.n_parts = s->n_parts;
+    call(w, backward ? head->kernel->dinput[0].meet : head->kernel->forward[0].meet, &t, u->first, backward);
+}
+
+/* -------------------------------------------------- parameter gradients */
+
+static void check_finite(const ln_worker *w, const ln_plan_node *n, size_t k, size_t lo, size_t hi) {
+    const ln_plan *const p = w->p;
+    atomic_int *const    flags = (atomic_int *)(void *)(p->arena + p->finite_offset);
+    if (lo < hi && !p->options.kernels->all_finite(p->arena + n->gradient[k], lo, hi))
+        atomic_store_explicit(&flags[(size_t)(n - p->node) * LN_MAX_PARAMS + k], 1, memory_order_relaxed);
+}
+
+static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s) {
+    const ln_plan_node *const head = &w->p->node[u->first];
+    ln_task                   t = make_task(w, head, 0, w->p->n_blocks);
+    grain_part(head->node->out.c, head->need.grain, s, &t.c_lo, &t.c_hi);
+    if (t.c_lo == t.c_hi) return;
+    call(w, head->kernel->dparam, &t, u->first, true);
+    for (size_t k = 0; k < head->node->n_params; k++) {
+        const size_t each = head->node->param[k].count / head->node->out.c;
+        check_finite(w, head, k, t.c_lo * each, t.c_hi * each);
+    }
+}
+
+/* A thread's share of a parameter, in whole cache lines. */
+static void parameter_part(size_t count, const ln_share *s, size_t *lo, size_t *hi) { grain_part(count, LN_LANES, s, lo, hi); }
+
+static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
+    const ln_plan *const      p = w->p;
+    const ln_plan_node *const n = &p->node[u->first];
+    for (size_t k = 0; k < n->node->n_params; k++) {
+        size_t lo, hi;
+        parameter_part(n->node->param[k].count, s, &lo, &hi);
+        p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
+                                         round_up(n->node->param[k].count * p->element) / p->element,
+                                         p->arena + n->gradient[k], lo, hi);
+        check_finite(w, n, k, lo, hi);
+    }
+}
+
+/* ------------------------------------------------------------------- fill */
+
+/* Pixels [lo, hi) of one block, by way of a small buffer when the input has a halo. */
+static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
+    const ln_plan *const  p = w->p;
+    const ln_batch *const batch = w->batch;
+    const ln_shape        s = p->model->input;
+    const size_t          lane = LN_LANES * p->element, pixel = batch->is_float ? sizeof(float) : 1;
+    const ln_preprocess  *pre = &batch->preprocess;
+    const void *const *const rows = (const void *const *)(const void *)(p->arena + p->rows_offset) + block * LN_LANES;
+    const ln_view v = view_of(w, p->value, 0, block);
+    _Alignas(128) unsigned char buffer[64 * LN_LANES * sizeof(double)];
+    const void *at[LN_LANES];
+    for (size_t i = lo; i < hi; i += 64) {
+        const size_t count = least(64, hi - i);
+        for (size_t l = 0; l < LN_LANES; l++) at[l] = (const char *)rows[l] + i * pixel;
+        const ln_fill fill = {at, batch->is_float, count, pre->scale / pre->std, -pre->mean / pre->std};
+        if (v.row == s.w && v.channel == s.w * s.h) { /* no halo: the block is one row of lanes */
+            p->options.kernels->fill(&fill, (char *)v.data + i * lane);
+            continue;
+        }
+        p->options.kernels->fill(&fill, buffer);
+        for (size_t j = 0; j < count;) {
+            const size_t row = (i + j) / s.w, x = (i + j) % s.w, c = row / s.h, run = least(s.w - x, count - j);
+            memcpy((char *)v.data + (c * v.channel + (row - c * s.h) * v.row + x) * lane, buffer + j * lane, run * lane);
+            j += run;
+        }
+    }
+}
+
+static void fill(const ln_worker *w, const ln_share *s) {
+    size_t lo, hi;
+    grain_part(ln_shape_count(w->p->model->input), 64, s, &lo, &hi);
+    for (size_t b = 0; b < s->n_blocks; b++) fill_block(w, s->block + b, lo, hi);
+}
+
+/* ----------------------------------------------------------------- phases */
+
+static void run_phase(const ln_worker *w, const ln_phase *phase, const ln_share *s) {
+    const ln_unit *const u = &w->p->unit[phase->unit];
+    const bool forward = phase->kind == LN_PHASE_FORWARD || phase->kind == LN_PHASE_FORWARD_2 || phase->kind == LN_PHASE_MEET_FORWARD;
+    if (w->probes && !forward) return;
+    switch (phase->kind) {
+    case LN_PHASE_FILL: fill(w, s); break;
+    case LN_PHASE_FORWARD: forward_unit(w, u, s, 0); break;
+    case LN_PHASE_FORWARD_2: forward_unit(w, u, s, 1); break;
+    case LN_PHASE_BACKWARD: backward_unit(w, u, s, 0); break;
+    case LN_PHASE_BACKWARD_2: backward_unit(w, u, s, 1); break;
+    case LN_PHASE_DINPUT: dinput_head(w, u, s); break;
+    case LN_PHASE_MEET_FORWARD: meet(w, u, s, false); break;
+    case LN_PHASE_MEET_BACKWARD: meet(w, u, s, true); break;
+    case LN_PHASE_DPARAM: dparam_batch(w, u, s); break;
+    case LN_PHASE_REDUCE: reduce(w, u, s); break;
+    }
+}
+
+/* This thread's share of a phase that all threads work on. */
+static void run_part(const ln_worker *w, const ln_phase *phase) {
+    const ln_plan *const p = w->p;
+    const unsigned       traits = p->node[p->unit[phase->unit].first].node->op->traits;
+    ln_share             s = {0, p->n_blocks, w->t, w->n};
+    const bool whole = phase->kind == LN_PHASE_MEET_FORWARD || phase->kind == LN_PHASE_MEET_BACKWARD ||
+                       phase->kind == LN_PHASE_DPARAM || phase->kind == LN_PHASE_REDUCE;
+    if (whole || phase->kind == LN_PHASE_FILL) {
+        run_phase(w, phase, &s);
+        return;
+    }
+    if ((traits & (LN_HEAD | LN_LOCAL)) == 0) { /* channels depend on each other: by blocks after all */
+        size_t hi;
+        ln_part(p->n_blocks, w->t, w->n, &s.block, &hi);
+        s = (ln_share){s.block, hi - s.block, 0, 1};
+    }
+    const size_t end = s.block + s.n_blocks, each = phase->per_block ? 1 : s.n_blocks;
+    for (; s.block < end; s.block += each) {
+        s.n_blocks = each;
+        run_phase(w, phase, &s);
+    }
+}
+
+static void run_blocks(ln_worker *w, const ln_segment *segment) {
+    const ln_plan *const p = w->p;
+    size_t               block, end;
+    ln_part(p->n_blocks, w->t, w->n, &block, &end);
+    for (; block < end; block += p->chunk) {
+        const size_t n = least(p->chunk, end - block);
+        w->chunk = block;
+        for (size_t i = segment->first; i < segment->last;) {
+            size_t next = i + 1;
+            if (!p->phase[i].per_block) {
+                run_phase(w, &p->phase[i], &(ln_share){block, n, 0, 1});
+                i = next;
+                continue;
+            }
+            while (next < segment->last && p->phase[next].per_block) next++;
+            for (size_t b = block; b < block + n; b++) /* depth first: a block through all of them */
+                for (size_t k = i; k < next; k++) run_phase(w, &p->phase[k], &(ln_share){b, 1, 0, 1});
+            i = next;
+        }
+    }
+}
+
+static void run_program(ln_worker *w) {
+    const ln_plan *const p = w->p;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const ln_segment *const s = &p->segment[i];
+        if (i > 0) ln_threads_barrier(p->context->threads);
+        if (!s->parts) {
+            run_blocks(w, s);
+            continue;
+        }
+        for (size_t k = s->first; k < s->last; k++) {
+            if (k > s->first && s->meets) ln_threads_barrier(p->context->threads);
+            run_part(w, &p->phase[k]);
+        }
+    }
+}
+
+/* ------------------------------------------------------- packing, updating */
+
+static void pack_all(const ln_worker *w) {
+    for (size_t i = 0; i < w->p->n_nodes; i++) {
+        const ln_plan_node *const n = &w->p->node[i];
+        if (!n->kernel->pack) continue;
+        ln_task t = make_task(w, n, 0, 0);
+        t.part = w->t;
+        t.n_parts = w->n;
+        n->kernel->pack(&t);
+    }
+}
+
+static void update_all(const ln_worker *w) {
+    const ln_plan *const p = w->p;
+    const ln_share       s = {.part = w->t, .n_parts = w->n};
+    for (size_t i = 0; i < p->n_nodes; i++) {
+        const ln_plan_node *const n = &p->node[i];
+        size_t state = n->states;
+        for (size_t k = 0; k < n->node->n_params; k++) {
+            ln_update u = *w->step->update;
+            u.param = parameter_at(p, n, k);
+            u.gradient = p->arena + n->gradient[k];
+            for (size_t j = 0; j < p->options.n_states; j++, state += round_up(n->node->param[k].count * p->element))
+                u.state[j] = p->arena + state;
+            parameter_part(n->node->param[k].count, &s, &u.lo, &u.hi);
+            if (u.lo < u.hi) p->options.kernels->update[w->step->optimizer](&u);
+        }
+    }
+}
+
+/* --------------------------------------------------------------- the runs */
+
+static ln_worker worker_at(ln_plan *p, const ln_batch *batch, const ln_step *step, int t) {
+    return (ln_worker){.p = p, .step = step, .batch = batch, .t = (size_t)t, .n = (size_t)p->n_threads,
+                       .memory = p->arena + p->threads_offset + (size_t)t * p->thread_bytes};
+}
+
+typedef struct ln_job { ln_plan *p; const ln_batch *batch; const ln_step *step; bool finite; } ln_job;
+
+static void pack_job(void *argument, int t) {
+    const ln_job *const job = argument;
+    const ln_worker     w = worker_at(job->p, NULL, NULL, t);
+    pack_all(&w);
+}
+
+static void forward_job(void *argument, int t) {
+    const ln_job *const job = argument;
+    ln_worker           w = worker_at(job->p, job->batch, NULL, t);
+    run_program(&w);
+}
+
+static void probe_job(void *argument, int t) {
+    const ln_job *const job = argument;
+    ln_worker           w = worker_at(job->p, job->batch, job->step, t);
+    w.probes = true;
+    pack_all(&w);
+    ln_threads_barrier(job->p->context->threads);
+    run_program(&w);
+}
+
+/* Every thread reads the same flags and losses, and so decides the same. */
+static bool step_finite(const ln_plan *p, size_t n_images) {
+    size_t       node, param, hits;
+    const double loss = ln_run_loss(p, n_images, &hits);
+    return loss - loss == 0 && !ln_run_culprit(p, &node, &param);
+}
+
+static void step_job(void *argument, int t) {
+    ln_job *const job = argument;
+    ln_worker     w = worker_at(job->p, job->batch, job->step, t);
+    run_program(&w);
+    ln_threads_barrier(job->p->context->threads);
+    const bool finite = step_finite(job->p, job->batch->n);
+    if (t == 0) job->finite = finite;
+    if (!finite || !job->step->update) return;
+    update_all(&w);
+    ln_threads_barrier(job->p->context->threads);
+    pack_all(&w);
+}
+
+static void run_job(ln_job *job, void (*work)(void *, int)) {
+    const uint64_t mode = ln_fp_enter();
+    ln_threads_run(job->p->context->threads, job->p->n_threads, work, job);
+    ln_fp_leave(mode);
+}
+
+/* Rows, labels, numbers and the live mask; dead lanes copy the last live image. */
+static void load_batch(ln_plan *p, const ln_batch *batch) {
+    const void    **rows = (const void **)(void *)(p->arena + p->rows_offset);
+    int32_t *const  label = (int32_t *)(void *)(p->arena + p->label_offset);
+    uint32_t *const image = (uint32_t *)(void *)(p->arena + p->image_offset);
+    uint16_t *const live = (uint16_t *)(void *)(p->arena + p->live_offset);
+    memset(live, 0, p->n_blocks * sizeof *live);
+    memset(p->arena + p->finite_offset, 0, p->n_nodes * LN_MAX_PARAMS * sizeof(int));
+    for (size_t i = 0; i < p->n_blocks * LN_LANES; i++) {
+        const size_t from = least(i, batch->n - 1);
+        rows[i] = batch->rows[from];
+        label[i] = batch->labels ? batch->labels[from] : 0;
+        image[i] = batch->images ? batch->images[from] : (uint32_t)from;
+        if (i < batch->n) live[i / LN_LANES] = (uint16_t)(live[i / LN_LANES] | 1U << i % LN_LANES);
+    }
+}
+
+void ln_run_pack(ln_plan *plan) { run_job(&(ln_job){.p = plan}, pack_job); }
+
+void ln_run_load_parameters(ln_plan *plan) {
+    for (size_t i = 0; i < plan->n_nodes && plan->element == sizeof(double); i++)
+        for (size_t k = 0; k < plan->node[i].node->n_params; k++) {
+            double *const      to = parameter_at(plan, &plan->node[i], k);
+            const float *const from = plan->model->values[i][k];
+            for (size_t j = 0; j < plan->node[i].node->param[k].count; j++) to[j] = (double)from[j];
+        }
+    ln_run_pack(plan);
+}
+
+void ln_run_forward(ln_plan *plan, const ln_batch *batch) {
+    load_batch(plan, batch);
+    run_job(&(ln_job){.p = plan, .batch = batch}, forward_job);
+}
+
+bool ln_run_step(ln_plan *plan, const ln_step *step) {
+    ln_job job = {.p = plan, .batch = step->batch, .step = step};
+    load_batch(plan, step->batch);
+    run_job(&job, step_job);
+    return job.finite;
+}
+
+void ln_run_probe(ln_plan *plan, const ln_step *step) {
+    run_job(&(ln_job){.p = plan, .batch = step->batch, .step = step}, probe_job);
+}
+
+/* ---------------------------------------------------------------- results */
+
+static double real_at(const ln_plan *p, const void *reals, size_t i) {
+    return p->element == sizeof(float) ? (double)((const float *)reals)[i] : ((const double *)reals)[i];
+}
+
+void *ln_run_tensor(const ln_plan *plan, bool gradient, size_t tensor) {
+    const ln_slot *const tensors = gradient ? plan->gradient : plan->value;
+    return plan->arena + plan->shared_offset + tensors[tensors[tensor].base].offset;
+}
+
+const unsigned char *ln_run_saved(const ln_plan *plan, size_t node) {
+    return (const unsigned char *)plan->arena + plan->shared_offset + plan->node[node].saved;
+}
+
+void *ln_run_gradient(const ln_plan *plan, size_t node, size_t k) { return plan->arena + plan->node[node].gradient[k]; }
+
+void *ln_run_parameter(const ln_plan *plan, size_t node, size_t k) { return parameter_at(plan, &plan->node[node], k); }
+
+void ln_run_outputs(const ln_plan *plan, size_t n, float *outputs) {
+    const size_t           last = plan->model->n_nodes, count = ln_shape_count(plan->value[last].shape);
+    const ln_worker        w = {.p = (ln_plan *)(uintptr_t)plan};
+    for (size_t block = 0; block * LN_LANES < n; block++) {
+        const ln_view v = view_of(&w, plan->value, last, block);
+        float        *rows[LN_LANES];
+        const size_t  live = least(LN_LANES, n - block * LN_LANES);
+        for (size_t l = 0; l < live; l++) rows[l] = outputs + (block * LN_LANES + l) * count;
+        plan->options.kernels->unlane(v.data, count, live, rows);
+    }
+}
+
+double ln_run_loss(const ln_plan *plan, size_t n, size_t *n_correct) {
+    const void *const    losses = ln_run_tensor(plan, false, plan->n_tensors - 1);
+    const uint8_t *const hit = (const uint8_t *)plan->arena + plan->hit_offset;
+    double               sum = 0;
+    *n_correct = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += real_at(plan, losses, i);
+        *n_correct += hit[i];
+    }
+    return sum;
+}
+
+bool ln_run_culprit(const ln_plan *plan, size_t *node, size_t *param) {
+    const atomic_int *const flags = (const atomic_int *)(const void *)(plan->arena + plan->finite_offset);
+    for (size_t i = plan->n_nodes * LN_MAX_PARAMS; i-- > 0;) /* from the loss back: the first that went wrong */
+        if (atomic_load_explicit(&flags[i], memory_order_relaxed)) {
+            *node = i / LN_MAX_PARAMS;
+            *param = i % LN_MAX_PARAMS;
+            return true;
+        }
+    return false;
+}

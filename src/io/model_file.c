@@ -1,0 +1,144 @@
+/* A model in a safetensors file: its parameters as tensors, and in the metadata the key "linnet" with the model as JSON:
+ *   {"version": 1, "input": [c, h, w], "layers": ["conv2d 6 kernel=5 …", …], "loss": "cross_entropy",
+ *    "preprocess": {"scale": …, "mean": …, "std": …}}
+ * The layers are recipe lines, so that one grammar, with one set of checks, reads recipes and files. */
+#include "graph/graph.h"
+#include "io/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VERSION = 1 };
+
+/* ---------------------------------------------------------------- writing */
+
+/* cJSON allocates by malloc: its hooks are global, which the library's contexts must not share. */
+static char *model_json(const ln_model *model) {
+    char         loss[LN_MAX_LINE];
+    cJSON *const root = cJSON_CreateObject();
+    const double input[] = {(double)model->input.c, (double)model->input.h, (double)model->input.w};
+    const size_t n = (size_t)snprintf(loss, sizeof loss, "%s", model->loss.op ? model->loss.op->name : "cross_entropy");
+    if (model->loss.op) ln_attr_print(model->loss.op->attrs, model->loss.args, loss + n, sizeof loss - n);
+    bool fine = cJSON_AddNumberToObject(root, "version", VERSION) &&
+                cJSON_AddItemToObject(root, "input", cJSON_CreateDoubleArray(input, 3));
+    cJSON *const layers = cJSON_AddArrayToObject(root, "layers");
+    for (size_t i = 0; i < model->n_nodes; i++)
+        fine = fine && cJSON_AddItemToArray(layers, cJSON_CreateString(model->line[i]));
+    fine = fine && cJSON_AddStringToObject(root, "loss", loss);
+    cJSON *const preprocess = cJSON_AddObjectToObject(root, "preprocess");
+    fine = fine && cJSON_AddNumberToObject(preprocess, "scale", model->preprocess.scale) &&
+           cJSON_AddNumberToObject(preprocess, "mean", model->preprocess.mean) &&
+           cJSON_AddNumberToObject(preprocess, "std", model->preprocess.std);
+    char *const text = fine ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    return text;
+}
+
+ln_status ln_model_save(const ln_model *model, const char *path, ln_error *error) {
+    if (model->error.status != LN_OK) return ln_model_status(model, error);
+    const size_t n = ln_model_parameter_count(model);
+    ln_tensor   *tensors = ln_allocate(model->context, (n + 1) * sizeof *tensors);
+    char *const  json = model_json(model);
+    ln_status    status = LN_OK;
+    if (!tensors || !json) status = ln_fail_memory(error, path, (n + 1) * sizeof *tensors);
+    for (size_t i = 0; i < n && status == LN_OK; i++) {
+        const ln_parameter p = ln_model_parameter(model, i);
+        tensors[i] = (ln_tensor){.name = p.name, .rank = p.rank, .count = p.count, .values = p.values};
+        memcpy(tensors[i].shape, p.shape, sizeof p.shape);
+    }
+    const ln_metadata metadata = {"linnet", json};
+    if (status == LN_OK) status = ln_safetensors_write(model->context, path, tensors, n, &metadata, 1, error);
+    cJSON_free(json);
+    ln_release(model->context, tensors);
+    return status;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static ln_status damaged(const char *path, const char *what, ln_error *error) {
+    return ln_fail(error, LN_E_FORMAT, "%s: its description of the model %s; it was not written by this version of linnet, or is damaged",
+                   path, what);
+}
+
+/* Element i of a JSON array as a size, 0 when it is none. */
+static size_t size_at(const cJSON *array, int i) {
+    const cJSON *const item = cJSON_GetArrayItem(array, i);
+    return cJSON_IsNumber(item) && item->valuedouble >= 1 && item->valuedouble < (double)(1 << 28) ? (size_t)item->valuedouble : 0;
+}
+
+static ln_status read_layers(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
+    const cJSON *layer;
+    const cJSON *const layers = cJSON_GetObjectItemCaseSensitive(root, "layers");
+    const cJSON *const loss = cJSON_GetObjectItemCaseSensitive(root, "loss");
+    ln_error           found;
+    if (!cJSON_IsArray(layers) || !cJSON_IsString(loss)) return damaged(path, "lacks layers or a loss", error);
+    cJSON_ArrayForEach(layer, layers) {
+        if (!cJSON_IsString(layer)) return damaged(path, "has a layer that is no text", error);
+        if (ln_model_add(model, layer->valuestring, &found) < 0)
+            return ln_fail(error, found.status == LN_E_MEMORY ? LN_E_MEMORY : LN_E_FORMAT, "%s: %s", path, found.message);
+    }
+    if (ln_model_set_loss(model, loss->valuestring, &found) != LN_OK)
+        return ln_fail(error, LN_E_FORMAT, "%s: %s", path, found.message);
+    return LN_OK;
+}
+
+static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
+    const cJSON *const p = cJSON_GetObjectItemCaseSensitive(root, "preprocess");
+    const cJSON *const scale = cJSON_GetObjectItemCaseSensitive(p, "scale"), *const mean = cJSON_GetObjectItemCaseSensitive(p, "mean"),
+                *const std = cJSON_GetObjectItemCaseSensitive(p, "std");
+    if (!cJSON_IsNumber(scale) || !cJSON_IsNumber(mean) || !cJSON_IsNumber(std))
+        return damaged(path, "lacks the scale, mean or std of its images", error);
+    return ln_model_set_preprocess(model, (ln_preprocess){scale->valuedouble, mean->valuedouble, std->valuedouble}, error);
+}
+
+static ln_status read_values(const char *path, const ln_safetensors *file, ln_model *model, ln_error *error) {
+    const size_t n = ln_model_parameter_count(model);
+    for (size_t i = 0; i < n; i++) {
+        const ln_parameter     p = ln_model_parameter(model, i);
+        const ln_tensor *const t = ln_safetensors_find(file, p.name);
+        if (!t) return ln_fail(error, LN_E_FORMAT, "%s: lacks the tensor '%s' that its own model names", path, p.name);
+        if (t->rank != p.rank || memcmp(t->shape, p.shape, p.rank * sizeof p.shape[0]) != 0)
+            return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path, p.name);
+        memcpy(p.values, t->values, p.count * sizeof(float));
+    }
+    if (file->n_tensors != n)
+        return ln_fail(error, LN_E_FORMAT, "%s: holds %zu tensors, and its own model names %zu", path, file->n_tensors, n);
+    return LN_OK;
+}
+
+static ln_model *read_model(ln_context *context, const char *path, const ln_safetensors *file, const cJSON *root, ln_error *error) {
+    const cJSON *const version = cJSON_GetObjectItemCaseSensitive(root, "version");
+    const cJSON *const input = cJSON_GetObjectItemCaseSensitive(root, "input");
+    if (!cJSON_IsNumber(version) || version->valueint != VERSION || cJSON_GetArraySize(input) != 3 || size_at(input, 0) == 0 ||
+        size_at(input, 1) == 0 || size_at(input, 2) == 0) {
+        damaged(path, "has no readable version and input", error);
+        return NULL;
+    }
+    ln_model *const model = ln_model_new(context, size_at(input, 0), size_at(input, 1), size_at(input, 2), error);
+    if (!model) return NULL;
+    if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
+        ln_model_finish(model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
+        return model;
+    ln_model_free(model);
+    return NULL;
+}
+
+ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error) {
+    ln_safetensors file = {0};
+    ln_model      *model = NULL;
+    if (ln_safetensors_read(context, path, &file, error) != LN_OK) return NULL;
+    const char *json = NULL;
+    for (size_t i = 0; i < file.n_metadata; i++)
+        if (strcmp(file.metadata[i].key, "linnet") == 0) json = file.metadata[i].value;
+    cJSON *const root = json ? cJSON_Parse(json) : NULL;
+    if (!json)
+        ln_fail(error, LN_E_FORMAT, "%s: is a safetensors file without linnet's description of a model; use a file that linnet wrote", path);
+    else if (!root)
+        damaged(path, "is not JSON", error);
+    else
+        model = read_model(context, path, &file, root, error);
+    cJSON_Delete(root);
+    ln_safetensors_free(&file);
+    return model;
+}

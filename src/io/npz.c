@@ -1,0 +1,139 @@
+/* NPZ: a zip archive of NPY arrays, as numpy.load reads it.
+ *
+ * libzip builds the archive in memory that it takes from malloc (it knows no other); from there it goes to the file as
+ * everything here is written. The same arrays give the same bytes: every entry bears the date at which zip begins. */
+#include "base/context.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <zip.h>
+
+enum { LN_NPY_HEADER = 128, LN_NPY_PREFIX = 10, LN_ZIP_DATE = 1 << 5 | 1, LN_CHUNK = 1 << 16 };
+
+/* One array as libzip is to see it: the NPY header and, without a copy, the values. It must live until the archive is
+ * closed. */
+typedef struct npy {
+    char                  header[LN_NPY_HEADER];
+    char                  name[80];
+    zip_buffer_fragment_t parts[2];
+} npy;
+
+/* The header of version 1.0: magic, version, length, and a Python dict padded with spaces to align the values. */
+static void write_npy_header(const ln_array *a, char header[LN_NPY_HEADER]) {
+    char shape[64];
+    if (a->k == 1) snprintf(shape, sizeof shape, "(%zu,)", a->n);
+    else snprintf(shape, sizeof shape, "(%zu, %zu)", a->n, a->k);
+    memset(header, ' ', LN_NPY_HEADER);
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = LN_NPY_HEADER - LN_NPY_PREFIX;
+    header[9] = 0;
+    char      text[LN_NPY_HEADER];
+    const int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                           a->integers ? "<i8" : "<f4", shape);
+    memcpy(header + LN_NPY_PREFIX, text, (size_t)n); /* at most 103 characters */
+    header[LN_NPY_HEADER - 1] = '\n';
+}
+
+static ln_status prepare(const char *path, const ln_array *a, npy *out, ln_error *error) {
+    size_t     count, n_bytes;
+    const bool one = !a->integers != !a->floats;
+    if (!a->name || !*a->name || strlen(a->name) > 64 || !one)
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "%s: an array for NPZ needs a name of 1 to 64 characters, and floats or "
+                       "integers",
+                       path);
+    if (!ln_multiply(a->n, a->k, &count) ||
+        !ln_multiply(count, a->integers ? sizeof(int64_t) : sizeof(float), &n_bytes))
+        return ln_fail(error, LN_E_SHAPE, "%s: array %s of %zux%zu values is too large", path, a->name, a->n, a->k);
+    write_npy_header(a, out->header);
+    snprintf(out->name, sizeof out->name, "%s.npy", a->name);
+    const void *values = a->integers ? (const void *)a->integers : a->floats;
+    out->parts[0] = (zip_buffer_fragment_t){.data = (zip_uint8_t *)out->header, .length = LN_NPY_HEADER};
+    out->parts[1] = (zip_buffer_fragment_t){.data = (zip_uint8_t *)(uintptr_t)values, .length = n_bytes};
+    return LN_OK;
+}
+
+/* Adds one array; false with the reason in the archive's error. */
+static bool add_array(zip_t *archive, npy *array) {
+    zip_source_t *source = zip_source_buffer_fragment(archive, array->parts, array->parts[1].length ? 2 : 1, 0);
+    if (!source) return false;
+    const zip_int64_t i = zip_file_add(archive, array->name, source, ZIP_FL_ENC_UTF_8);
+    if (i < 0) {
+        zip_source_free(source);
+        return false;
+    }
+    return !zip_set_file_compression(archive, (zip_uint64_t)i, ZIP_CM_DEFLATE, 0) &&
+           !zip_file_set_dostime(archive, (zip_uint64_t)i, 0, LN_ZIP_DATE, 0);
+}
+
+static ln_status fail_zip(const char *path, const char *reason, ln_error *error) {
+    return ln_fail(error, LN_E_IO, "cannot make the archive for '%s': %s", path, reason);
+}
+
+/* Fills memory (a buffer source) with the archive. memory stays the caller's. */
+static ln_status build(const char *path, npy *arrays, size_t n, zip_source_t *memory, ln_error *error) {
+    zip_error_t reason;
+    zip_error_init(&reason);
+    zip_source_keep(memory);
+    zip_t *archive = zip_open_from_source(memory, ZIP_TRUNCATE, &reason);
+    if (!archive) {
+        const ln_status status = fail_zip(path, zip_error_strerror(&reason), error);
+        zip_error_fini(&reason);
+        zip_source_free(memory);
+        return status;
+    }
+    bool good = true;
+    for (size_t i = 0; i < n && good; i++) good = add_array(archive, &arrays[i]);
+    if (good && !zip_close(archive)) return LN_OK;
+    const ln_status status = fail_zip(path, zip_strerror(archive), error);
+    zip_discard(archive);
+    return status;
+}
+
+static ln_status copy_out(zip_source_t *memory, const char *path, ln_file_writer *writer, ln_error *error) {
+    unsigned char chunk[LN_CHUNK];
+    if (zip_source_open(memory)) return fail_zip(path, zip_error_strerror(zip_source_error(memory)), error);
+    ln_status   status = LN_OK;
+    zip_int64_t n = 1;
+    while (n > 0 && status == LN_OK) {
+        n = zip_source_read(memory, chunk, sizeof chunk);
+        if (n < 0) status = fail_zip(path, zip_error_strerror(zip_source_error(memory)), error);
+        if (n > 0) status = ln_file_writer_write(writer, chunk, (size_t)n, error);
+    }
+    zip_source_close(memory);
+    return status;
+}
+
+static ln_status write_archive(ln_context *context, const char *path, zip_source_t *memory, ln_error *error) {
+    ln_file_writer *writer = NULL;
+    ln_status       status = ln_file_writer_open(context, path, &writer, error);
+    if (status != LN_OK) return status;
+    status = copy_out(memory, path, writer, error);
+    if (status == LN_OK) return ln_file_writer_commit(writer, error);
+    ln_file_writer_abandon(writer);
+    return status;
+}
+
+static ln_status write_arrays(ln_context *context, const char *path, npy *arrays, size_t n, ln_error *error) {
+    zip_source_t *memory = zip_source_buffer_create(NULL, 0, 0, NULL);
+    if (!memory) return ln_fail_memory(error, path, 0);
+    ln_status status = build(path, arrays, n, memory, error);
+    if (status == LN_OK) status = write_archive(context, path, memory, error);
+    zip_source_free(memory);
+    return status;
+}
+
+ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *arrays, size_t n_arrays,
+                       ln_error *error) {
+    size_t n_bytes;
+    if (!n_arrays) return ln_fail(error, LN_E_ARGUMENT, "%s: an NPZ file needs at least one array", path);
+    if (!ln_multiply(n_arrays, sizeof(npy), &n_bytes)) n_bytes = SIZE_MAX;
+    npy *prepared = ln_allocate(context, n_bytes);
+    if (!prepared) return ln_fail_memory(error, path, n_bytes);
+    ln_status status = LN_OK;
+    for (size_t i = 0; i < n_arrays && status == LN_OK; i++) status = prepare(path, &arrays[i], &prepared[i], error);
+    if (status == LN_OK) status = write_arrays(context, path, prepared, n_arrays, error);
+    ln_release(context, prepared);
+    return status;
+}

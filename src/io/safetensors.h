@@ -1,0 +1,48 @@
+/* safetensors: named float32 tensors and a map of texts in one file.
+ *
+ * 8 bytes: length of the header, little-endian; the header: JSON, padded with spaces to a multiple of 8; the values,
+ * one tensor after the other without holes. */
+#ifndef LN_IO_SAFETENSORS_H
+#define LN_IO_SAFETENSORS_H
+
+#include "base/context.h"
+
+typedef struct ln_tensor {
+    const char  *name;
+    size_t       rank, shape[4], count; /* count: product of the shape; 1 for rank 0 */
+    const float *values;
+} ln_tensor;
+
+typedef struct ln_metadata { const char *key, *value; } ln_metadata;
+
+/* What a file holds. Everything pointed to belongs to it and lives until ln_safetensors_free. */
+typedef struct ln_safetensors {
+    ln_context  *context;
+    size_t       n_tensors, n_metadata;
+    ln_tensor   *tensors;  /* in the order in which their values lie in the file */
+    ln_metadata *metadata; /* by key */
+    char        *text;     /* names, keys and values */
+    void        *values;
+} ln_safetensors;
+
+/* Limits on what is read. Names and keys have 1 to LN_SAFETENSORS_NAME bytes and no control characters. */
+enum { LN_SAFETENSORS_HEADER = 1 << 22, LN_SAFETENSORS_NAME = 255 };
+
+/* Reads and checks everything: lengths, JSON, types, shapes, offsets without overlap, hole or overhang, names without
+ * duplicates. Only F32 of rank 4 at most is read (else LN_E_UNSUPPORTED). Values may be any bits, NaN among them. */
+ln_status ln_safetensors_read(ln_context *context, const char *path, ln_safetensors *file, ln_error *error);
+/* The same from memory, which may be freed afterwards; name stands in messages. */
+ln_status ln_safetensors_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes,
+                               ln_safetensors *file, ln_error *error);
+void ln_safetensors_free(ln_safetensors *file); /* a zeroed one is fine */
+
+/* NULL when there is none. */
+const ln_tensor *ln_safetensors_find(const ln_safetensors *file, const char *name);
+const char      *ln_safetensors_get(const ln_safetensors *file, const char *key);
+
+/* Writes as base/file.h does: path holds the old contents or all of the new. The same tensors and texts give the same
+ * bytes. Names must be distinct, and not "__metadata__". */
+ln_status ln_safetensors_write(ln_context *context, const char *path, const ln_tensor *tensors, size_t n_tensors,
+                               const ln_metadata *metadata, size_t n_metadata, ln_error *error);
+
+#endif

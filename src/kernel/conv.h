@@ -1,0 +1,260 @@
+/* Convolution's inner loops, on tiles of accumulators that stay in registers.
+ *
+ * A tile's two sizes are constants of its function, so that all of it unrolls; everything else is run-time. Each loop
+ * exists for every tile that fits the machine's registers, and a table finds it: conv_forward[ot][xt] and so on.
+ *
+ *            xt columns                          Forward, for every tap (c, ky, kx), in order:
+ *          ┌────────────┐                          ot weights are broadcast from memory, in order of packing,
+ *   ot     │ a a a a a  │                          xt inputs are loaded, ot·xt fmas are done.
+ *   output │ a a a a a  │
+ *   chan-  │ a a a a a  │                        Parameter gradient: the same tile, of ot channels and kt columns of
+ *   nels   │ a a a a a  │                          the kernel, over all pixels of dout.
+ *          └────────────┘
+ * Input gradient (stride 1): a tile holds ct input channels by pt + kw - 1 columns of din, and slides every one of pt
+ * columns of dout over it: only taps that exist, with padding and without. */
+#ifndef LN_KERNEL_CONV_H
+#define LN_KERNEL_CONV_H
+
+#include "kernel/kernel.h"
+
+#if defined(LN_VEC_AVX512) || defined(LN_VEC_NEON)
+enum { CONV_TILE = 24, CONV_SLIDE_CHANNELS = 2 }; /* accumulators, of 32 registers */
+#else
+enum { CONV_TILE = 12, CONV_SLIDE_CHANNELS = 1 }; /* of 16 */
+#endif
+enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7 }; /* largest side of a tile; widest kernel that slides */
+
+/* ---------------------------------------------------------------- forward */
+
+/* n tiles of one row of output, for ot channels. Strides are in lanes. */
+typedef struct conv_row {
+    const real  *weights;          /* packed [c][kh][kw][ot] */
+    const real  *bias;             /* ot, or NULL */
+    const lanes *in;               /* at the first tap of the first column */
+    lanes       *out;
+    size_t       n, c, kh, kw;
+    size_t       in_channel, in_row, in_step; /* in_step: between columns, the stride */
+    size_t       out_channel;
+} conv_row;
+
+LN_INLINE void conv_forward_tile(const int ot, const int xt, const conv_row *r, const lanes *in, lanes *out, size_t p) {
+    vec         acc[CONV_MAX][CONV_MAX];
+    const real *w = r->weights;
+    LN_UNROLL for (int o = 0; o < ot; o++) {
+        const vec bias = r->bias ? v_broadcast(r->bias + o) : v_zero();
+        LN_UNROLL for (int x = 0; x < xt; x++) acc[o][x] = bias;
+    }
+    for (size_t c = 0; c < r->c; c++)
+        for (size_t ky = 0; ky < r->kh; ky++) {
+            const lanes *row = in + c * r->in_channel + ky * r->in_row;
+            for (size_t kx = 0; kx < r->kw; kx++, row++, w += ot) {
+                vec few[CONV_MAX]; /* the shorter side is kept, the longer one streams */
+                if (ot <= xt) {
+                    LN_UNROLL for (int o = 0; o < ot; o++) few[o] = v_broadcast(w + o);
+                    LN_UNROLL for (int x = 0; x < xt; x++) {
+                        const vec value = v_load(row[(size_t)x * r->in_step].of + p);
+                        LN_UNROLL for (int o = 0; o < ot; o++) acc[o][x] = v_fma(few[o], value, acc[o][x]);
+                    }
+                } else {
+                    LN_UNROLL for (int x = 0; x < xt; x++) few[x] = v_load(row[(size_t)x * r->in_step].of + p);
+                    LN_UNROLL for (int o = 0; o < ot; o++) {
+                        const vec weight = v_broadcast(w + o);
+                        LN_UNROLL for (int x = 0; x < xt; x++) acc[o][x] = v_fma(weight, few[x], acc[o][x]);
+                    }
+                }
+            }
+        }
+    LN_UNROLL for (int o = 0; o < ot; o++)
+        LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)o * r->out_channel + (size_t)x].of + p, acc[o][x]);
+}
+
+LN_INLINE void conv_forward_tiles(const int ot, const int xt, const conv_row *r) {
+    if (ot * xt > CONV_TILE) return; /* no such tile */
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+        for (size_t i = 0; i < r->n; i++)
+            conv_forward_tile(ot, xt, r, r->in + i * (size_t)xt * r->in_step, r->out + i * (size_t)xt, p);
+}
+
+/* ----------------------------------------------------- parameter gradient */
+
+/* One (c, ky), kt columns of the kernel, ot channels, over rows × columns of dout in each of n_blocks blocks. */
+typedef struct conv_sum {
+    const lanes *dout, *in; /* in: at the first tap of the first pixel */
+    lanes       *sums;      /* [ot][sums_step]: partial sums over pixels, a lane an image */
+    size_t       sums_step;
+    bool         adds;      /* go on from what sums holds */
+    size_t       n_blocks, rows, columns;
+    size_t       dout_block, dout_channel, dout_row, in_block, in_row_step, in_step;
+} conv_sum;
+
+LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
+    if (ot * kt > CONV_TILE) return; /* no such tile */
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec acc[CONV_MAX][CONV_MAX];
+        LN_UNROLL for (int o = 0; o < ot; o++)
+            LN_UNROLL for (int k = 0; k < kt; k++)
+                acc[o][k] = s->adds ? v_load(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p) : v_zero();
+        for (size_t b = 0; b < s->n_blocks; b++)
+            for (size_t y = 0; y < s->rows; y++) {
+                const lanes *dy = s->dout + b * s->dout_block + y * s->dout_row;
+                const lanes *in = s->in + b * s->in_block + y * s->in_row_step;
+                for (size_t x = 0; x < s->columns; x++, dy++, in += s->in_step) {
+                    vec few[CONV_MAX];
+                    if (ot <= kt) {
+                        LN_UNROLL for (int o = 0; o < ot; o++) few[o] = v_load(dy[(size_t)o * s->dout_channel].of + p);
+                        LN_UNROLL for (int k = 0; k < kt; k++) {
+                            const vec value = v_load(in[k].of + p);
+                            LN_UNROLL for (int o = 0; o < ot; o++) acc[o][k] = v_fma(few[o], value, acc[o][k]);
+                        }
+                    } else {
+                        LN_UNROLL for (int k = 0; k < kt; k++) few[k] = v_load(in[k].of + p);
+                        LN_UNROLL for (int o = 0; o < ot; o++) {
+                            const vec value = v_load(dy[(size_t)o * s->dout_channel].of + p);
+                            LN_UNROLL for (int k = 0; k < kt; k++) acc[o][k] = v_fma(value, few[k], acc[o][k]);
+                        }
+                    }
+                }
+            }
+        LN_UNROLL for (int o = 0; o < ot; o++)
+            LN_UNROLL for (int k = 0; k < kt; k++) v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
+    }
+}
+
+/* --------------------------------------------------------- input gradient */
+
+/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of ct channels of din. */
+typedef struct conv_slide {
+    const real  *weights;       /* packed [channel of in][kh][o][kw], at the first row's ky */
+    const lanes *dout;          /* at the first row and column */
+    lanes       *din;           /* added to */
+    size_t       n_rows, o;
+    size_t       weights_channel;              /* between channels of in */
+    ptrdiff_t    weights_row;                  /* from one row of dout to the next: ky falls by the stride */
+    size_t       dout_channel, dout_row, din_channel;
+} conv_slide;
+
+LN_INLINE void conv_slide_tile(const int ct, const int pt, const int kw, const conv_slide *s) {
+    const int columns = pt + kw - 1;
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec acc[2][CONV_MAX + CONV_MAX_SLIDE - 1];
+        LN_UNROLL for (int c = 0; c < ct; c++)
+            LN_UNROLL for (int x = 0; x < columns; x++)
+                acc[c][x] = v_load(s->din[(size_t)c * s->din_channel + (size_t)x].of + p);
+        for (size_t y = 0; y < s->n_rows; y++) {
+            const real  *w = s->weights + (ptrdiff_t)y * s->weights_row;
+            const lanes *dy = s->dout + y * s->dout_row;
+            for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
+                vec value[CONV_MAX];
+                LN_UNROLL for (int x = 0; x < pt; x++) value[x] = v_load(dy[x].of + p);
+                LN_UNROLL for (int c = 0; c < ct; c++)
+                    LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
+                        const vec weight = v_broadcast(w + (size_t)c * s->weights_channel + k);
+                        LN_UNROLL for (int x = 0; x < pt; x++) acc[c][x + k] = v_fma(weight, value[x], acc[c][x + k]);
+                    }
+            }
+        }
+        LN_UNROLL for (int c = 0; c < ct; c++)
+            LN_UNROLL for (int x = 0; x < columns; x++)
+                v_store(s->din[(size_t)c * s->din_channel + (size_t)x].of + p, acc[c][x]);
+    }
+}
+
+/* The same for any stride and kernel width: one column of the kernel at a time, pt columns of dout. */
+LN_INLINE void conv_scatter_tile(const int pt, const conv_slide *s, size_t kw, size_t kx, size_t step) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec acc[CONV_MAX];
+        LN_UNROLL for (int x = 0; x < pt; x++) acc[x] = v_load(s->din[(size_t)x * step + kx].of + p);
+        for (size_t y = 0; y < s->n_rows; y++) {
+            const real  *w = s->weights + (ptrdiff_t)y * s->weights_row + kx;
+            const lanes *dy = s->dout + y * s->dout_row;
+            for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
+                const vec weight = v_broadcast(w);
+                LN_UNROLL for (int x = 0; x < pt; x++) acc[x] = v_fma(weight, v_load(dy[x].of + p), acc[x]);
+            }
+        }
+        LN_UNROLL for (int x = 0; x < pt; x++) v_store(s->din[(size_t)x * step + kx].of + p, acc[x]);
+    }
+}
+
+/* ----------------------------------------------------------------- tables */
+
+#define CONV_EACH_COLUMN(each, row) \
+    each(row, 1) each(row, 2) each(row, 3) each(row, 4) each(row, 5) each(row, 6) each(row, 7) each(row, 8)
+#define CONV_EACH_TILE(each)                                                                             \
+    CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3) CONV_EACH_COLUMN(each, 4) \
+    CONV_EACH_COLUMN(each, 5) CONV_EACH_COLUMN(each, 6) CONV_EACH_COLUMN(each, 7) CONV_EACH_COLUMN(each, 8)
+
+#define CONV_DEFINE(ot, xt)                                                                        \
+    static void conv_forward_##ot##_##xt(const conv_row *r) { conv_forward_tiles(ot, xt, r); }     \
+    static void conv_dparam_##ot##_##xt(const conv_sum *s) { conv_dparam_tile(ot, xt, s); }
+CONV_EACH_TILE(CONV_DEFINE)
+#define CONV_ENTRY(ot, xt) [ot][xt] = conv_forward_##ot##_##xt,
+static void (*const conv_forward[CONV_MAX + 1][CONV_MAX + 1])(const conv_row *) = {CONV_EACH_TILE(CONV_ENTRY)};
+#undef CONV_ENTRY
+#define CONV_ENTRY(ot, xt) [ot][xt] = conv_dparam_##ot##_##xt,
+static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) = {CONV_EACH_TILE(CONV_ENTRY)};
+#undef CONV_ENTRY
+
+#define CONV_EACH_SLIDE(each) \
+    CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3) CONV_EACH_COLUMN(each, 5) \
+    CONV_EACH_COLUMN(each, 7)
+#define CONV_DEFINE_SLIDE(kw, pt)                                                              \
+    static void conv_slide_1_##kw##_##pt(const conv_slide *s) { conv_slide_tile(1, pt, kw, s); } \
+    static void conv_slide_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, s); }
+CONV_EACH_SLIDE(CONV_DEFINE_SLIDE)
+#define CONV_ENTRY(kw, pt) [1][kw][pt] = conv_slide_1_##kw##_##pt, [2][kw][pt] = conv_slide_2_##kw##_##pt,
+static void (*const conv_slides[3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {CONV_EACH_SLIDE(CONV_ENTRY)};
+#undef CONV_ENTRY
+
+static inline void conv_scatter(size_t pt, const conv_slide *s, size_t kw, size_t kx, size_t step) {
+    switch (pt) {
+    case 1: conv_scatter_tile(1, s, kw, kx, step); break;
+    case 2: conv_scatter_tile(2, s, kw, kx, step); break;
+    case 3: conv_scatter_tile(3, s, kw, kx, step); break;
+    case 4: conv_scatter_tile(4, s, kw, kx, step); break;
+    case 5: conv_scatter_tile(5, s, kw, kx, step); break;
+    case 6: conv_scatter_tile(6, s, kw, kx, step); break;
+    case 7: conv_scatter_tile(7, s, kw, kx, step); break;
+    default: conv_scatter_tile(8, s, kw, kx, step); break;
+    }
+}
+
+/* ------------------------------------------------------------------ sizes */
+
+static inline size_t conv_least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* How count columns are cut into tiles of at most most: n of size and then rest of size - 1. */
+typedef struct conv_cut { size_t size, n, rest; } conv_cut;
+
+static inline conv_cut conv_cut_evenly(size_t count, size_t most) {
+    const size_t tiles = (count + most - 1) / most, size = (count + tiles - 1) / tiles;
+    return (conv_cut){size, tiles - (size * tiles - count), size * tiles - count};
+}
+
+/* Half-cycles that one tap of an ot × xt tile takes: fmas (two a cycle), loads (two), or the latency of an fma (4). */
+static inline size_t conv_tap_cost(size_t ot, size_t xt) {
+    const size_t fmas = ot * xt, loads = ot + xt;
+    const size_t cost = fmas > loads ? fmas : loads;
+    return (cost > 8 ? cost : 8) + 1;
+}
+
+/* Rows of the tile (at most most_rows) that make rows × columns cheapest when n parts share the rows. A divisor of
+ * rows only, when exact. */
+static inline size_t conv_tile_rows(size_t rows, size_t columns, size_t n_parts, bool exact) {
+    size_t best = 1, best_cost = SIZE_MAX;
+    for (size_t ot = conv_least(CONV_MAX, rows); ot >= 1; ot--) {
+        if (exact && rows % ot != 0) continue;
+        const conv_cut cut = conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / ot));
+        const size_t   tiles = rows / ot, rest = rows % ot, busiest = (tiles + (rest > 0) + n_parts - 1) / n_parts;
+        const size_t   full = cut.n * conv_tap_cost(ot, cut.size) + cut.rest * conv_tap_cost(ot, cut.size - 1);
+        const size_t   last = cut.n * conv_tap_cost(rest, cut.size) + cut.rest * conv_tap_cost(rest, cut.size - 1);
+        const size_t   cost = n_parts > 1 ? busiest * full : tiles * full + (rest > 0 ? last : 0);
+        if (cost < best_cost) {
+            best = ot;
+            best_cost = cost;
+        }
+    }
+    return best;
+}
+
+#endif

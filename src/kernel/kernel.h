@@ -1,0 +1,23 @@
+/* What every kernel half includes: the vector, views, and the names that depend on the instruction set.
+ * The build defines LN_ISA_NAME (plain, nofma, avx2, avx512, neon, f64) for each compilation of the file. */
+#ifndef LN_KERNEL_KERNEL_H
+#define LN_KERNEL_KERNEL_H
+
+#include "kernel/vec.h"
+#include "op/op.h"
+
+#define LN_PASTE2(a, b, c) a##b##_##c
+#define LN_PASTE(a, b, c) LN_PASTE2(a, b, c)
+#define LN_KERNEL(name) LN_PASTE(ln_kernel_, name, LN_ISA_NAME) /* the op's table for this instruction set */
+
+static inline lanes *view_row(const ln_view *v, size_t block, size_t c, size_t h) {
+    return (lanes *)v->data + block * v->block + (c - v->c0) * v->channel + (h - v->h0) * v->row;
+}
+
+/* Every (block, channel, row) of the task's range. */
+#define LN_FOR_ROWS(t, b, c, h)                          \
+    for (size_t b = 0; b < (t)->n_blocks; b++)           \
+        for (size_t c = (t)->c_lo; c < (t)->c_hi; c++)   \
+            for (size_t h = (t)->h_lo; h < (t)->h_hi; h++)
+
+#endif

@@ -1,0 +1,182 @@
+/* Loops that belong to no op: pixels into lanes and back, sums of partial gradients, the watch for values that are not
+ * finite, and the machine's own fma peak. Each gives the same bits for every vector width and every split. */
+#include "kernel/loops.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------- fill */
+
+typedef struct affine { vec factor, offset; } affine;
+
+/* One value of sixteen images, through plain C; for what is left over. */
+static inline void fill_one(const ln_fill *f, size_t i, affine by, lanes *out) {
+    lanes pixel;
+    for (size_t l = 0; l < LN_LANES; l++)
+        pixel.of[l] = f->is_float ? (real)((const float *)f->rows[l])[i] : (real)((const uint8_t *)f->rows[l])[i];
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+        v_store(out->of + p, v_fma(v_load(pixel.of + p), by.factor, by.offset));
+}
+
+/* Values i … i + 15 of sixteen images: as lanes, then transposed. */
+LN_INLINE void fill_16_any(const ln_fill *f, size_t i, affine by, lanes *out, bool is_float) {
+    lanes in[LN_LANES], pixel[LN_LANES];
+    for (size_t l = 0; l < LN_LANES; l++) {
+        const float   *floats = (const float *)f->rows[l] + (is_float ? i : 0);
+        const uint8_t *bytes = (const uint8_t *)f->rows[l] + (is_float ? 0 : i);
+        for (size_t k = 0; k < LN_LANES; k++) in[l].of[k] = is_float ? (real)floats[k] : (real)bytes[k];
+    }
+    lanes_transpose16(in, pixel);
+    for (size_t k = 0; k < LN_LANES; k++)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+            v_store(out[k].of + p, v_fma(v_load(pixel[k].of + p), by.factor, by.offset));
+}
+
+#if defined(LN_VEC_AVX512) || defined(LN_VEC_AVX2)
+
+/* Sixteen bytes of image l, which need no alignment. */
+LN_INLINE __m128i bytes_of(const ln_fill *f, size_t l, size_t i) {
+    return _mm_loadu_si128((const __m128i_u *)(const void *)((const uint8_t *)f->rows[l] + i));
+}
+
+/* Column 4q + k of the dwords d, whose element l holds columns 4q … 4q + 3 of image l. */
+LN_INLINE void store_columns(vint d, affine by, lanes *out, size_t p) {
+    const vint byte = vi_splat(255);
+    LN_UNROLL for (int k = 0; k < 4; k++) {
+        const vint shifted = k ? vi_shift_right(d, 8 * k) : d;
+        const vec  pixel = vi_to_real(k < 3 ? vi_and(shifted, byte) : shifted);
+        v_store(out[k].of + p, v_fma(pixel, by.factor, by.offset));
+    }
+}
+#endif
+
+#if defined(LN_VEC_AVX512)
+
+/* Rows r, r+4, r+8, r+12 side by side: broadcasts from memory under a mask, no shuffles. */
+LN_INLINE vint four_rows(const ln_fill *f, size_t r, size_t i) {
+    vint m = _mm512_castsi128_si512(bytes_of(f, r, i));
+    m = _mm512_mask_broadcast_i32x4(m, 0x00f0, bytes_of(f, r + 4, i));
+    m = _mm512_mask_broadcast_i32x4(m, 0x0f00, bytes_of(f, r + 8, i));
+    return _mm512_mask_broadcast_i32x4(m, 0xf000, bytes_of(f, r + 12, i));
+}
+
+/* Bytes i … i + 15 of sixteen images, as 4×4 dwords in each quarter of a vector. */
+LN_INLINE void fill_16_bytes(const ln_fill *f, size_t i, affine by, lanes *out) {
+    const vint r0 = four_rows(f, 0, i), r1 = four_rows(f, 1, i), r2 = four_rows(f, 2, i), r3 = four_rows(f, 3, i);
+    const vint a = _mm512_unpacklo_epi32(r0, r1), b = _mm512_unpackhi_epi32(r0, r1);
+    const vint c = _mm512_unpacklo_epi32(r2, r3), d = _mm512_unpackhi_epi32(r2, r3);
+    store_columns(_mm512_unpacklo_epi64(a, c), by, out, 0);
+    store_columns(_mm512_unpackhi_epi64(a, c), by, out + 4, 0);
+    store_columns(_mm512_unpacklo_epi64(b, d), by, out + 8, 0);
+    store_columns(_mm512_unpackhi_epi64(b, d), by, out + 12, 0);
+}
+
+#elif defined(LN_VEC_AVX2)
+
+/* Rows r and r+4 side by side. */
+LN_INLINE vint two_rows(const ln_fill *f, size_t r, size_t i) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(bytes_of(f, r, i)), bytes_of(f, r + 4, i), 1);
+}
+
+/* Bytes i … i + 15 of sixteen images, eight images at a time, as 4×4 dwords in each half of a vector. */
+LN_INLINE void fill_16_bytes(const ln_fill *f, size_t i, affine by, lanes *out) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        const vint r0 = two_rows(f, p, i), r1 = two_rows(f, p + 1, i);
+        const vint r2 = two_rows(f, p + 2, i), r3 = two_rows(f, p + 3, i);
+        const vint a = _mm256_unpacklo_epi32(r0, r1), b = _mm256_unpackhi_epi32(r0, r1);
+        const vint c = _mm256_unpacklo_epi32(r2, r3), d = _mm256_unpackhi_epi32(r2, r3);
+        store_columns(_mm256_unpacklo_epi64(a, c), by, out, p);
+        store_columns(_mm256_unpackhi_epi64(a, c), by, out + 4, p);
+        store_columns(_mm256_unpacklo_epi64(b, d), by, out + 8, p);
+        store_columns(_mm256_unpackhi_epi64(b, d), by, out + 12, p);
+    }
+}
+
+#else
+
+LN_INLINE void fill_16_bytes(const ln_fill *f, size_t i, affine by, lanes *out) { fill_16_any(f, i, by, out, false); }
+
+#endif
+
+void LN_PASTE(ln_, fill, LN_ISA_NAME)(const ln_fill *fill, void *lanes_out) {
+    const affine  by = {v_splat((real)fill->factor), v_splat((real)fill->offset)};
+    const ln_fill f = *fill; /* what is stored cannot change it */
+    lanes        *out = lanes_out;
+    size_t        i = 0;
+    if (f.is_float)
+        for (; i + LN_LANES <= f.count; i += LN_LANES) fill_16_any(&f, i, by, out + i, true);
+    else
+        for (; i + LN_LANES <= f.count; i += LN_LANES) fill_16_bytes(&f, i, by, out + i);
+    for (; i < f.count; i++) fill_one(&f, i, by, out + i);
+}
+
+void LN_PASTE(ln_, unlane, LN_ISA_NAME)(const void *lanes_in, size_t count, size_t n, float *const *rows) {
+    const lanes *in = lanes_in;
+    for (size_t l = 0; l < n; l++)
+        for (size_t i = 0; i < count; i++) rows[l][i] = (float)in[i].of[l];
+}
+
+/* -------------------------------------------------------------- partial sums */
+
+/* The sum of a vector over the partials, in their order. */
+LN_INLINE vec sum_one(const real *partials, size_t n, size_t stride) {
+    vec sum = v_load(partials);
+    for (size_t k = 1; k < n; k++) sum = v_add(sum, v_load(partials + k * stride));
+    return sum;
+}
+
+void LN_PASTE(ln_, sum_partials, LN_ISA_NAME)(const void *partials, size_t n, size_t stride, void *out, size_t lo,
+                                              size_t hi) {
+    const real *in = partials;
+    real       *sums = out;
+    size_t      i = lo;
+    for (; i + LN_WIDTH <= hi; i += LN_WIDTH) v_store(sums + i, sum_one(in + i, n, stride));
+    for (; i < hi; i++) {
+        real sum = in[i];
+        for (size_t k = 1; k < n; k++) sum += in[k * stride + i];
+        sums[i] = sum;
+    }
+}
+
+/* ----------------------------------------------------------------- finiteness */
+
+/* 0·x is 0 for a finite x and NaN for any other, and NaN stays in a sum. */
+bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi) {
+    enum { N = 4 };
+    const real *value = x;
+    size_t      i = lo;
+    vec         trace[N];
+    LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_zero();
+    for (; i + N * LN_WIDTH <= hi; i += N * LN_WIDTH)
+        LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_fma(v_load(value + i + k * LN_WIDTH), v_zero(), trace[k]);
+    real rest = 0;
+    for (; i < hi; i++) rest += 0 * value[i];
+    const vec all = v_add(v_add(trace[0], trace[1]), v_add(trace[2], trace[3]));
+    return mask_bits(v_is_nan(all)) == 0 && rest == rest;
+}
+
+/* ------------------------------------------------------------------- fma peak */
+
+/* Tells the compiler that v may have become anything, so that it can neither foresee, join nor drop what is done to
+ * it: a loop over twelve scalars stays twelve scalars. Costs no instruction. */
+#if defined(__x86_64__)
+#define OPAQUE(v) __asm__ volatile("" : "+x"(v))
+#elif defined(__aarch64__)
+#define OPAQUE(v) __asm__ volatile("" : "+w"(v))
+#else
+#define OPAQUE(v) __asm__ volatile("" : "+m"(v))
+#endif
+
+double LN_PASTE(ln_, fma_rounds, LN_ISA_NAME)(size_t n_rounds) {
+    enum { CHAINS = 12, TIMES = 8, REPEATS = 64 }; /* two fma units of up to six cycles each stay busy */
+    vec sum[CHAINS], factor = v_splat((real)0.5), term = v_splat(1);
+    OPAQUE(factor);
+    OPAQUE(term);
+    LN_UNROLL for (int k = 0; k < CHAINS; k++) sum[k] = v_splat((real)k);
+    for (size_t i = 0; i < n_rounds * REPEATS; i++)
+        LN_UNROLL for (int j = 0; j < TIMES; j++)
+            LN_UNROLL for (int k = 0; k < CHAINS; k++) {
+                sum[k] = v_fma(sum[k], factor, term);
+                OPAQUE(sum[k]);
+            }
+    return 2.0 * LN_WIDTH * CHAINS * TIMES * REPEATS * (double)n_rounds;
+}

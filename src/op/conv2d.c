@@ -1,0 +1,306 @@
+/* conv2d: y[n,o,h,w] = b[o] + Σ_{c,kh,kw} weight[o,c,kh,kw] · x[n, c, h·sh + kh - ph, w·sw + kw - pw]
+ *
+ * (what the field calls convolution: the kernel is not flipped). Outside the image x is zero. With groups, output
+ * channels o of group g see the input channels of group g alone; groups = in_channels is the depthwise convolution.
+ *
+ *   output size    h' = floor((h + 2ph - kh) / sh) + 1, and likewise w'
+ *   backward       dx[n,c,i,j]          = Σ_{o,kh,kw} weight[o,c,kh,kw] · dy[n, o, (i + ph - kh)/sh, (j + pw - kw)/sw]
+ *                                         over the taps for which both quotients are whole and inside dy
+ *                  dweight[o,c,kh,kw]   = Σ_{n,h,w} dy[n,o,h,w] · x[n, c, h·sh + kh - ph, w·sw + kw - pw]
+ *                  db[o]                = Σ_{n,h,w} dy[n,o,h,w]
+ *
+ * Invariant: the sum of an output runs over (c, kh, kw) in that order from the bias; of a weight's gradient over the
+ * pixels of a block in order, lane by lane, then over lanes; of an input's gradient over strips of output columns
+ * whose width depends on w' alone. So tiles, bands, parts and instruction sets change no bit.
+ * Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998; PyTorch's Conv2d. */
+#include "op/op.h"
+
+typedef struct conv2d {
+    int      out_channels;
+    ln_size2 kernel, stride, padding;
+    int      groups;
+    bool     bias;
+} conv2d;
+
+#ifdef LN_DESCRIPTOR
+
+static ln_status check(const ln_node *node, ln_error *error) {
+    const conv2d *const a = (const conv2d *)(const void *)node->args;
+    const ln_shape      s = node->in[0];
+    const size_t        groups = (size_t)a->groups;
+    if (s.c % groups != 0 || (size_t)a->out_channels % groups != 0)
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "groups=%d does not divide both %zu input and %d output channels; choose one that does",
+                            a->groups, s.c, a->out_channels);
+    if ((size_t)a->kernel.h > s.h + 2 * (size_t)a->padding.h || (size_t)a->kernel.w > s.w + 2 * (size_t)a->padding.w)
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "its kernel of %dx%d is larger than its input of %zux%zux%zu with padding %dx%d; use a "
+                            "smaller kernel or more padding",
+                            a->kernel.h, a->kernel.w, s.c, s.h, s.w, a->padding.h, a->padding.w);
+    return LN_OK;
+}
+
+static ln_status infer(ln_node *node, ln_error *error) {
+    const conv2d *const a = (const conv2d *)(const void *)node->args;
+    const ln_status     status = check(node, error);
+    if (status != LN_OK) return status;
+    const ln_shape s = node->in[0];
+    const size_t   o = (size_t)a->out_channels, kh = (size_t)a->kernel.h, kw = (size_t)a->kernel.w, c = s.c / (size_t)a->groups;
+    node->out = (ln_shape){o, (s.h + 2 * (size_t)a->padding.h - kh) / (size_t)a->stride.h + 1,
+                           (s.w + 2 * (size_t)a->padding.w - kw) / (size_t)a->stride.w + 1};
+    size_t taps, count, outputs;
+    if (!ln_multiply(c, kh * kw, &taps) || !ln_multiply(o, taps, &count) || count > (size_t)1 << 31 ||
+        !ln_multiply(node->out.h * node->out.w, o, &outputs) || outputs > (size_t)1 << 31)
+        return ln_fail_node(error, LN_E_SHAPE, node, "%zu outputs of %zu taps each are more than 2^31 values; make it smaller", o, taps);
+    node->halo = a->padding;
+    node->n_macs = (uint64_t)outputs * taps;
+    node->n_params = a->bias ? 2 : 1;
+    node->param[0] = (ln_param){.name = "weight", .rank = 4, .dims = {o, c, kh, kw}, .count = count, .fan_in = taps,
+                                .fan_out = o / (size_t)a->groups * kh * kw};
+    node->param[1] = (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = taps, .fan_out = o, .is_bias = true};
+    return LN_OK;
+}
+
+static const ln_attr attrs[] = {
+    {.key = "out_channels", .type = LN_ATTR_INT, .offset = offsetof(conv2d, out_channels), .required = true, .positional = true,
+     .low = 1, .high = 65536, .help = "channels of the output, one filter each"},
+    {.key = "kernel", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, kernel), .required = true, .low = 1, .high = 1024,
+     .help = "rows and columns of the filters"},
+    {.key = "stride", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, stride), .preset = 1, .low = 1, .high = 1024,
+     .help = "steps between windows"},
+    {.key = "padding", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, padding), .low = 0, .high = 1024,
+     .help = "rows and columns of zeros on each side"},
+    {.key = "groups", .type = LN_ATTR_INT, .offset = offsetof(conv2d, groups), .preset = 1, .low = 1, .high = 65536,
+     .help = "groups of channels that do not see each other"},
+    {.key = "bias", .type = LN_ATTR_BOOL, .offset = offsetof(conv2d, bias), .preset = 1, .help = "add a learnt bias to each channel"},
+    {0}};
+
+const ln_op ln_op_conv2d = {
+    .name = "conv2d",
+    .help = "convolution over rows and columns",
+    .attrs = attrs,
+    .args_size = sizeof(conv2d),
+    .traits = LN_HEAD | LN_NEEDS_IN,
+    .n_inputs = 1,
+    .infer = infer,
+};
+
+#else
+#include "kernel/conv.h"
+
+#include <string.h>
+
+/* The sizes of a node, as the loops want them. */
+typedef struct sizes {
+    size_t o, c, kh, kw, taps;     /* c and taps: of one group */
+    size_t group_o, sh, sw, ph, pw;
+    size_t tile, sum_tile;         /* output channels of a tile: forward (and the packing), and parameter gradient */
+} sizes;
+
+static sizes sizes_of(const ln_node *node, size_t n_parts) {
+    const conv2d *const a = (const conv2d *)(const void *)node->args;
+    const size_t        groups = (size_t)a->groups;
+    sizes s = {.o = node->out.c, .c = node->in[0].c / groups, .kh = (size_t)a->kernel.h, .kw = (size_t)a->kernel.w,
+               .group_o = node->out.c / groups, .sh = (size_t)a->stride.h, .sw = (size_t)a->stride.w,
+               .ph = (size_t)a->padding.h, .pw = (size_t)a->padding.w};
+    s.taps = s.c * s.kh * s.kw;
+    s.tile = conv_tile_rows(s.group_o, node->out.w, groups > 1 ? 1 : n_parts, groups > 1);
+    s.sum_tile = conv_tile_rows(s.group_o, s.kw, 1, groups > 1);
+    return s;
+}
+
+static void prepare(const ln_node *node, ln_need *need) {
+    const sizes  s = sizes_of(node, need->n_parts);
+    const size_t bands = need->band_rows > 0 && need->band_rows < node->out.h;
+    need->grain = s.tile;
+    need->n_packed = node->param[0].count * (need->training ? 2 : 1);
+    if (need->training)
+        need->scratch = (bands ? node->param[0].count + s.o : (s.sum_tile * s.kh * s.kw)) * sizeof(lanes);
+}
+
+/* Forward: [o / tile][c][kh][kw][tile]. Input gradient: [c][kh][o of the group][kw]. */
+static void pack(const ln_task *t) {
+    const sizes       s = sizes_of(t->node, t->need_parts);
+    const real *const weight = t->param[0];
+    real *const       forward = t->packed, *const back = forward + s.o * s.taps;
+    size_t            lo, hi;
+    ln_part((s.o + s.tile - 1) / s.tile, t->part, t->n_parts, &lo, &hi);
+    for (size_t o0 = lo * s.tile; o0 < conv_least(hi * s.tile, s.o); o0 += s.tile) {
+        const size_t tile = conv_least(s.tile, s.o - o0);
+        for (size_t tap = 0; tap < s.taps; tap++)
+            for (size_t o = 0; o < tile; o++) forward[o0 * s.taps + tap * tile + o] = weight[(o0 + o) * s.taps + tap];
+    }
+    if (!t->training) return;
+    ln_part(t->node->in[0].c, t->part, t->n_parts, &lo, &hi);
+    for (size_t c = lo; c < hi; c++) {
+        const size_t first = c / s.c * s.group_o;
+        for (size_t ky = 0; ky < s.kh; ky++)
+            for (size_t o = 0; o < s.group_o; o++)
+                memcpy(back + ((c * s.kh + ky) * s.group_o + o) * s.kw,
+                       weight + (first + o) * s.taps + (c % s.c * s.kh + ky) * s.kw, s.kw * sizeof(real));
+    }
+}
+
+/* ---------------------------------------------------------------- forward */
+
+static void forward_row(const conv_row *row, size_t tile, size_t columns) {
+    const conv_cut cut = conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / tile));
+    conv_row       r = *row;
+    r.n = cut.n;
+    conv_forward[tile][cut.size](&r);
+    if (cut.rest == 0) return;
+    r.in += cut.n * cut.size * r.in_step;
+    r.out += cut.n * cut.size;
+    r.n = cut.rest;
+    conv_forward[tile][cut.size - 1](&r);
+}
+
+static void forward(const ln_task *t) {
+    const sizes s = sizes_of(t->node, t->need_parts);
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t o = t->c_lo; o < t->c_hi; o += s.tile) {
+            const size_t tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
+            conv_row     r = {.weights = (const real *)t->packed + o * s.taps,
+                              .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL, .c = s.c, .kh = s.kh,
+                              .kw = s.kw, .in_channel = t->in[0].channel, .in_row = t->in[0].row, .in_step = s.sw,
+                              .out_channel = t->out.channel};
+            for (size_t h = t->h_lo; h < t->h_hi; h++) {
+                r.in = view_row(&t->in[0], b, c0, h * s.sh) - s.ph * t->in[0].row - s.pw;
+                r.out = view_row(&t->out, b, o, h);
+                forward_row(&r, tile, t->node->out.w);
+            }
+        }
+}
+
+/* ----------------------------------------------------- parameter gradient */
+
+/* kh × kw sums of each of tile channels, for input channel c of their group. */
+static void sum_channel(const ln_task *t, const sizes *s, size_t o, size_t tile, size_t c, lanes *sums, size_t step) {
+    const size_t   first = o / s->group_o * s->c + c;
+    const conv_cut cut = conv_cut_evenly(s->kw, conv_least(CONV_MAX, CONV_TILE / tile));
+    conv_sum       sum = {.dout = view_row(&t->dout, 0, o, t->h_lo), .sums_step = step, .adds = t->h_lo > 0,
+                          .n_blocks = t->n_blocks, .rows = t->h_hi - t->h_lo, .columns = t->node->out.w,
+                          .dout_block = t->dout.block, .dout_channel = t->dout.channel, .dout_row = t->dout.row,
+                          .in_block = t->in[0].block, .in_row_step = s->sh * t->in[0].row, .in_step = s->sw};
+    const lanes *const in = view_row(&t->in[0], 0, first, t->h_lo * s->sh) - s->ph * t->in[0].row - s->pw;
+    for (size_t ky = 0; ky < s->kh; ky++)
+        for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
+            const size_t size = i < cut.n ? cut.size : cut.size - 1;
+            sum.in = in + ky * t->in[0].row + kx;
+            sum.sums = sums + ky * s->kw + kx;
+            conv_dparam[tile][size](&sum);
+            kx += size;
+        }
+}
+
+static void fold(const lanes *sums, size_t n, real *out) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) lanes_sum16(sums + i, out + i);
+    for (; i < n; i++) out[i] = lanes_sum(sums + i);
+}
+
+/* Pixels of each block in order, lane by lane; the lanes are folded when the last row is in. */
+static void sum_bias(const ln_task *t, lanes *sums, real *dbias) {
+    for (size_t o = t->c_lo; o < t->c_hi; o++) {
+        lanes *const sum = sums + (o - t->c_lo);
+        if (t->h_lo == 0) memset(sum, 0, sizeof *sum);
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            vec acc = v_load(sum->of + p);
+            for (size_t b = 0; b < t->n_blocks; b++)
+                for (size_t h = t->h_lo; h < t->h_hi; h++) {
+                    const lanes *const dy = view_row(&t->dout, b, o, h);
+                    for (size_t w = 0; w < t->node->out.w; w++) acc = v_add(acc, v_load(dy[w].of + p));
+                }
+            v_store(sum->of + p, acc);
+        }
+        if (t->h_hi == t->node->out.h) dbias[o] = lanes_sum(sum);
+    }
+}
+
+static void dparam(const ln_task *t) {
+    const sizes  s = sizes_of(t->node, t->need_parts);
+    const bool   starts = t->h_lo == 0, ends = t->h_hi == t->node->out.h;
+    const size_t area = s.kh * s.kw;
+    lanes *const scratch = t->scratch;
+    real *const  dweight = t->dparam[0];
+    for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
+        tile = conv_least(s.sum_tile, t->c_hi - o);
+        for (size_t c = 0; c < s.c; c++) {
+            lanes *const sums = starts && ends ? scratch : scratch + o * s.taps + c * area;
+            const size_t step = starts && ends ? area : s.taps;
+            sum_channel(t, &s, o, tile, c, sums, step);
+            for (size_t i = 0; i < tile && ends; i++) fold(sums + i * step, area, dweight + (o + i) * s.taps + c * area);
+        }
+    }
+    if (t->node->n_params < 2) return;
+    lanes one[1];
+    if (!starts || !ends) {
+        sum_bias(t, scratch + s.o * s.taps + t->c_lo, t->dparam[1]);
+        return;
+    }
+    for (size_t o = t->c_lo; o < t->c_hi; o++) {
+        ln_task single = *t;
+        single.c_lo = o;
+        single.c_hi = o + 1;
+        sum_bias(&single, one, t->dparam[1]);
+    }
+}
+
+/* --------------------------------------------------------- input gradient */
+
+/* Rows of dout whose windows hold row r of the padded input: [*lo, *hi). */
+static void rows_behind(const sizes *s, size_t r, size_t out_h, size_t *lo, size_t *hi) {
+    *lo = r < s->kh ? 0 : (r - s->kh) / s->sh + 1;
+    *hi = conv_least(r / s->sh + 1, out_h);
+}
+
+static bool slides(const sizes *s) { return s->sw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1]; }
+
+/* One row of din for n_channels (1 or 2; only those that slide take 2) channels. */
+static void dinput_row(const sizes *s, const conv_slide *slide, size_t n_channels, size_t out_w) {
+    const conv_cut cut = conv_cut_evenly(out_w, CONV_MAX);
+    for (size_t i = 0, x = 0; i < cut.n + cut.rest; i++) {
+        const size_t size = i < cut.n ? cut.size : cut.size - 1;
+        conv_slide   at = *slide;
+        at.dout += x;
+        at.din += x * s->sw;
+        if (slides(s))
+            conv_slides[n_channels][s->kw][size](&at);
+        else
+            for (size_t kx = 0; kx < s->kw; kx++) conv_scatter(size, &at, s->kw, kx, s->sw);
+        x += size;
+    }
+}
+
+static void dinput_channels(const ln_task *t, const sizes *s, size_t b, size_t c, size_t n_channels) {
+    const ln_shape in = t->node->in[0], out = t->node->out;
+    const size_t   o = c / s->c * s->group_o, ky_step = s->group_o * s->kw;
+    const real *const back = (const real *)t->packed + s->o * s->taps;
+    for (size_t h = 0; h < in.h; h++) {
+        lanes *const din = view_row(&t->din[0], b, c, h) - s->pw;
+        size_t       lo, hi;
+        for (size_t i = 0; i < n_channels && t->write[0] == LN_SET; i++)
+            memset(din + i * t->din[0].channel, 0, (in.w + 2 * s->pw) * sizeof *din);
+        rows_behind(s, h + s->ph, out.h, &lo, &hi);
+        if (lo >= hi) continue;
+        conv_slide slide = {.weights = back + (c * s->kh + (h + s->ph - lo * s->sh)) * ky_step,
+                            .dout = view_row(&t->dout, b, o, lo), .din = din, .n_rows = hi - lo, .o = s->group_o,
+                            .weights_channel = s->kh * ky_step, .weights_row = -(ptrdiff_t)(s->sh * ky_step),
+                            .dout_channel = t->dout.channel, .dout_row = t->dout.row, .din_channel = t->din[0].channel};
+        dinput_row(s, &slide, n_channels, out.w);
+    }
+}
+
+static void dinput(const ln_task *t) {
+    const sizes s = sizes_of(t->node, t->need_parts);
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
+            const size_t left = conv_least(t->c_hi, (c / s.c + 1) * s.c) - c; /* of this group */
+            n = slides(&s) ? conv_least(CONV_SLIDE_CHANNELS, left) : 1;
+            dinput_channels(t, &s, b, c, n);
+        }
+}
+
+const ln_kernel LN_KERNEL(conv2d) = {
+    .prepare = prepare, .pack = pack, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}, .dparam = dparam};
+#endif

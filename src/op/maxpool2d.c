@@ -1,0 +1,241 @@
+/* maxpool2d: the largest value of each window
+ *
+ * Shapes    x c×h×w → y c×oh×ow, see pool2d.h; padding counts as -∞, so it never wins.
+ * Forward   y[h][w] = max x[r][q] over the cells (r, q) under window (h, w), row by row. A cell takes the lead when
+ *           it is greater than the best so far or NaN: of equal cells the first wins, and NaN gets through.
+ * Backward  dx[r][q] = Σ dy[h][w] over the windows (h, w) that (r, q) won, row by row; 0 where there are none.
+ * Kept between the two: where each window's winner lies. For 2×2 windows side by side two bits a value (is it in the
+ * right column, is it in the lower row); else its number (row·kw + column) as one byte, or as four where a window has
+ * more than 256 cells.
+ * Source: Ranzato et al., "Unsupervised learning of invariant feature hierarchies", 2007; torch.nn.MaxPool2d. */
+#include "op/pool2d.h"
+
+#ifdef LN_DESCRIPTOR
+
+const ln_op ln_op_maxpool2d = {
+    .name = "maxpool2d",
+    .help = "largest value of each window",
+    .attrs = pool2d_attrs,
+    .args_size = sizeof(ln_pool2d_args),
+    .traits = LN_LOCAL | LN_KINKS,
+    .n_inputs = 1,
+    .infer = pool2d_infer,
+    .window = pool2d_window,
+};
+
+#else
+
+static vmask leads(vec x, vec best) { return mask_or(v_gt(x, best), v_is_nan(x)); }
+
+static inline void write(real *dx, vec value, bool adds) { v_store(dx, adds ? v_add(v_load(dx), value) : value); }
+
+/* ---------------------------------------------------------------- 2×2 windows */
+
+/* The winners of one window: bit l for lane l in the right column, bit 16 + l for the lower row. */
+static uint32_t *winners_of(const ln_task *t, size_t b, size_t c, size_t h) {
+    const ln_shape s = t->node->out;
+    return (uint32_t *)(void *)(t->saved + b * t->saved_stride) + (c * s.h + h) * s.w;
+}
+
+/* Takes the upper row's bits where the upper row wins. */
+LN_INLINE uint32_t winners(unsigned upper_right, unsigned lower_right, unsigned low) {
+    return (upper_right ^ ((upper_right ^ lower_right) & low)) | (uint32_t)low << LN_LANES;
+}
+
+/* y and, where it is not NULL, won from two rows of x, w windows; false when x may hold a NaN that did not get through.
+ * v_max(a1, a0) is a1 where a1 leads and a0 elsewhere, but for a NaN in a1: instead of asking each, the values that may
+ * not be NaN are summed and the sums watched (infinite ones raise a false alarm, rarely). */
+LN_INLINE bool row_fast(const lanes *upper, const lanes *lower, lanes *y, uint32_t *won, size_t w) {
+    vec watch = v_zero();
+    for (size_t i = 0; i < w; i++) {
+        unsigned upper_right = 0, lower_right = 0, low = 0;
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            const vec a0 = v_load(upper[2 * i].of + p), a1 = v_load(upper[2 * i + 1].of + p), a = v_max(a1, a0);
+            const vec b0 = v_load(lower[2 * i].of + p), b1 = v_load(lower[2 * i + 1].of + p), b = v_max(b1, b0);
+            v_store(y[i].of + p, v_max(b, a));
+            watch = v_fma(v_add(v_add(a1, b1), b0), v_zero(), watch);
+            if (!won) continue;
+            upper_right |= mask_bits(v_gt(a1, a0)) << p;
+            lower_right |= mask_bits(v_gt(b1, b0)) << p;
+            low |= mask_bits(v_gt(b, a)) << p;
+        }
+        if (won) won[i] = winners(upper_right, lower_right, low);
+    }
+    return mask_bits(v_is_nan(watch)) == 0;
+}
+
+/* The same, whatever x holds. */
+static void row_exact(const lanes *upper, const lanes *lower, lanes *y, uint32_t *won, size_t w) {
+    for (size_t i = 0; i < w; i++) {
+        unsigned upper_right = 0, lower_right = 0, low = 0;
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            const vec   a0 = v_load(upper[2 * i].of + p), a1 = v_load(upper[2 * i + 1].of + p);
+            const vec   b0 = v_load(lower[2 * i].of + p), b1 = v_load(lower[2 * i + 1].of + p);
+            const vmask a_right = leads(a1, a0), b_right = leads(b1, b0);
+            const vec   a = v_select(a_right, a1, a0), b = v_select(b_right, b1, b0);
+            v_store(y[i].of + p, v_select(leads(b, a), b, a));
+            upper_right |= mask_bits(a_right) << p;
+            lower_right |= mask_bits(b_right) << p;
+            low |= mask_bits(leads(b, a)) << p;
+        }
+        if (won) won[i] = winners(upper_right, lower_right, low);
+    }
+}
+
+static void forward_2x2(const ln_task *t) {
+    const size_t w = t->node->out.w;
+    LN_FOR_ROWS(t, b, c, h) {
+        const lanes *upper = view_row(&t->in[0], b, c, 2 * h), *lower = upper + t->in[0].row;
+        lanes       *y = view_row(&t->out, b, c, h);
+        uint32_t    *won = t->training ? winners_of(t, b, c, h) : NULL;
+        if (!(won ? row_fast(upper, lower, y, won, w) : row_fast(upper, lower, y, NULL, w)))
+            row_exact(upper, lower, y, won, w);
+    }
+}
+
+/* dx of two rows from dy. */
+LN_INLINE void row_back(const lanes *dy, const uint32_t *won, lanes *upper, lanes *lower, size_t w, bool adds) {
+    for (size_t i = 0; i < w; i++)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            const uint32_t right = won[i] >> p, low = won[i] >> LN_LANES >> p;
+            const vec      value = v_load(dy[i].of + p), zero = v_zero();
+            write(upper[2 * i].of + p, v_select(mask_from_bits(~right & ~low), value, zero), adds);
+            write(upper[2 * i + 1].of + p, v_select(mask_from_bits(right & ~low), value, zero), adds);
+            write(lower[2 * i].of + p, v_select(mask_from_bits(~right & low), value, zero), adds);
+            write(lower[2 * i + 1].of + p, v_select(mask_from_bits(right & low), value, zero), adds);
+        }
+}
+
+/* Where windows cover every cell, each is written once. */
+static void dinput_2x2(const ln_task *t) {
+    const ln_shape in = t->node->in[0];
+    const size_t   w = t->node->out.w;
+    const bool     covered = in.h % 2 == 0 && in.w % 2 == 0, adds = t->write[0] == LN_ADD;
+    if (!covered && !adds) pool2d_clear(t);
+    LN_FOR_ROWS(t, b, c, h) {
+        const lanes    *dy = view_row(&t->dout, b, c, h);
+        const uint32_t *won = winners_of(t, b, c, h);
+        lanes          *upper = view_row(&t->din[0], b, c, 2 * h), *lower = upper + t->din[0].row;
+        if (adds) row_back(dy, won, upper, lower, w, true);
+        else row_back(dy, won, upper, lower, w, false);
+    }
+}
+
+/* ---------------------------------------------------------------- all others */
+
+static size_t cell_bytes(pool2d p) { return p.kh * p.kw > 256 ? sizeof(uint32_t) : sizeof(uint8_t); }
+
+/* The numbers of the winners of window (h, w), 16 lanes. */
+static unsigned char *cells_of(const ln_task *t, size_t b, size_t c, size_t h, size_t w, size_t bytes) {
+    const ln_shape s = t->node->out;
+    return t->saved + b * t->saved_stride + ((c * s.h + h) * s.w + w) * LN_LANES * bytes;
+}
+
+static void cells_write(unsigned char *cells, size_t bytes, const lanes *number) {
+    if (bytes == sizeof(uint8_t))
+        for (size_t l = 0; l < LN_LANES; l++) cells[l] = (unsigned char)(int32_t)number->of[l];
+    else
+        for (size_t l = 0; l < LN_LANES; l++) ((uint32_t *)(void *)cells)[l] = (uint32_t)(int32_t)number->of[l];
+}
+
+static void cells_read(const unsigned char *cells, size_t bytes, lanes *number) {
+    if (bytes == sizeof(uint8_t))
+        for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)cells[l];
+    else
+        for (size_t l = 0; l < LN_LANES; l++)
+            number->of[l] = (real)(int32_t)((const uint32_t *)(const void *)cells)[l];
+}
+
+/* The maximum over rows × columns of x, whose first cell has the number first in a window kw wide. */
+static inline void window_max(const lanes *x, size_t row, size_t rows, size_t columns, size_t first, size_t kw,
+                              lanes *y, lanes *number) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec best = v_splat(-(real)__builtin_inf()), cell = v_splat((real)(int32_t)first);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t q = 0; q < columns; q++) {
+                const vec   value = v_load(x[r * row + q].of + p);
+                const vmask lead = leads(value, best);
+                best = v_select(lead, value, best);
+                cell = v_select(lead, v_splat((real)(int32_t)(first + r * kw + q)), cell);
+            }
+        v_store(y->of + p, best);
+        v_store(number->of + p, cell);
+    }
+}
+
+/* The number in window (h, w) of the cell (r, q). */
+static size_t first_cell(pool2d p, size_t r, size_t q, size_t h, size_t w) {
+    return (r + p.ph - h * p.sh) * p.kw + q + p.pw - w * p.sw;
+}
+
+static void forward_any(const ln_task *t) {
+    const pool2d   p = pool2d_of(t->node);
+    const ln_shape in = t->node->in[0];
+    const size_t   w = t->node->out.w, bytes = cell_bytes(p);
+    LN_FOR_ROWS(t, b, c, h) {
+        const span   rows = pool2d_under(h, p.kh, p.sh, p.ph, in.h);
+        const lanes *x = view_row(&t->in[0], b, c, rows.lo);
+        lanes       *y = view_row(&t->out, b, c, h);
+        for (size_t i = 0; i < w; i++) {
+            const span columns = pool2d_under(i, p.kw, p.sw, p.pw, in.w);
+            lanes      number;
+            window_max(x + columns.lo, t->in[0].row, rows.hi - rows.lo, columns.hi - columns.lo,
+                       first_cell(p, rows.lo, columns.lo, h, i), p.kw, &y[i], &number);
+            if (t->training) cells_write(cells_of(t, b, c, h, i, bytes), bytes, &number);
+        }
+    }
+}
+
+/* Adds dy to the winners' cells among rows × columns of dx; first and kw as above. */
+static inline void window_back(lanes *dx, size_t row, size_t rows, size_t columns, size_t first, size_t kw,
+                               const lanes *dy, const lanes *number) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        const vec value = v_load(dy->of + p), cell = v_load(number->of + p);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t q = 0; q < columns; q++) {
+                const vmask won = v_eq(cell, v_splat((real)(int32_t)(first + r * kw + q)));
+                write(dx[r * row + q].of + p, v_select(won, value, v_zero()), true);
+            }
+    }
+}
+
+static void dinput_any(const ln_task *t) {
+    const pool2d   p = pool2d_of(t->node);
+    const ln_shape in = t->node->in[0];
+    const size_t   w = t->node->out.w, bytes = cell_bytes(p);
+    if (t->write[0] == LN_SET) pool2d_clear(t);
+    LN_FOR_ROWS(t, b, c, h) {
+        const span   rows = pool2d_under(h, p.kh, p.sh, p.ph, in.h);
+        const lanes *dy = view_row(&t->dout, b, c, h);
+        lanes       *dx = view_row(&t->din[0], b, c, rows.lo);
+        for (size_t i = 0; i < w; i++) {
+            const span columns = pool2d_under(i, p.kw, p.sw, p.pw, in.w);
+            lanes      number;
+            cells_read(cells_of(t, b, c, h, i, bytes), bytes, &number);
+            window_back(dx + columns.lo, t->din[0].row, rows.hi - rows.lo, columns.hi - columns.lo,
+                        first_cell(p, rows.lo, columns.lo, h, i), p.kw, &dy[i], &number);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------- contract */
+
+static void prepare(const ln_node *node, ln_need *need) {
+    const pool2d p = pool2d_of(node);
+    const size_t each = pool2d_is_2x2(p) ? sizeof(uint32_t) : LN_LANES * cell_bytes(p);
+    if (need->training) need->saved = ln_shape_count(node->out) * each;
+}
+
+static void forward(const ln_task *t) {
+    if (pool2d_is_2x2(pool2d_of(t->node))) forward_2x2(t);
+    else forward_any(t);
+}
+
+static void dinput(const ln_task *t) {
+    if (t->write[0] == LN_SKIP) return;
+    if (pool2d_is_2x2(pool2d_of(t->node))) dinput_2x2(t);
+    else dinput_any(t);
+}
+
+const ln_kernel LN_KERNEL(maxpool2d) = {.prepare = prepare, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+#endif

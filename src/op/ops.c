@@ -1,0 +1,31 @@
+/* The list of ops, from ops.def. */
+#include "op/op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LN_OP(name) extern const ln_op ln_op_##name;
+#include "op/ops.def"
+#undef LN_OP
+
+#define LN_OP(name) &ln_op_##name,
+const ln_op *const ln_ops[LN_OP_COUNT] = {
+#include "op/ops.def"
+};
+#undef LN_OP
+
+const ln_op *ln_op_find(const char *name) {
+    for (size_t i = 0; i < LN_OP_COUNT; i++)
+        if (strcmp(ln_ops[i]->name, name) == 0) return ln_ops[i];
+    return NULL;
+}
+
+ln_status ln_fail_node(ln_error *error, ln_status status, const ln_node *node, const char *format, ...) {
+    char    text[400];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return ln_fail(error, status, "layer %s (%s): %s", node->name, node->op->name, text);
+}

@@ -1,0 +1,38 @@
+/* cosine: the rate glides from base to min over the whole training, half a cosine, anew in every step.
+ *
+ *   factor = m + (1 - m) · (1 + cos(π · step/total)) / 2,   m = min/base, step from 0 to total - 1
+ * Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2016 (without restarts). */
+#include "base/math.h"
+#include "optim/optim.h"
+
+typedef struct cosine_args { double min; } cosine_args;
+
+static double factor(const void *args, double base, uint64_t step, uint64_t total, uint64_t epoch, uint64_t n_epochs) {
+    (void)epoch, (void)n_epochs;
+    const cosine_args *a = args;
+    const double       m = base > 0 ? a->min / base : 0;
+    const double       x = total > 0 ? (double)step / (double)total : 0;
+    return m + (1 - m) * (0.5 * (1 + ln_cos_pi(x)));
+}
+
+static ln_status check(const void *args, double base, ln_error *error) {
+    const cosine_args *a = args;
+    if (a->min <= base) return LN_OK;
+    return ln_fail(error, LN_E_ARGUMENT,
+                   "schedule cosine: min=%g is greater than the optimizer's lr=%g: give a smaller min or a larger lr",
+                   a->min, base);
+}
+
+static const ln_attr attrs[] = {
+    {.key = "min", .type = LN_ATTR_FLOAT, .offset = offsetof(cosine_args, min), .low = 0, .high = 1e6,
+     .help = "the rate at the end"},
+    {0}};
+
+const ln_schedule ln_schedule_cosine = {
+    .name = "cosine",
+    .help = "the rate falls along half a cosine over the whole training",
+    .attrs = attrs,
+    .args_size = sizeof(cosine_args),
+    .check = check,
+    .factor = factor,
+};

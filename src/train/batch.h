@@ -1,0 +1,29 @@
+/* From a data set to the batches that a plan runs on. */
+#ifndef LN_TRAIN_BATCH_H
+#define LN_TRAIN_BATCH_H
+
+#include "data/data.h"
+#include "graph/run.h"
+
+/* Room for one batch: pointers to images, their labels and numbers. */
+typedef struct ln_batch_room {
+    size_t       capacity;
+    const void **rows;
+    int32_t     *labels;
+    uint32_t    *images;
+} ln_batch_room;
+
+ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room *room, ln_error *error);
+void      ln_batch_room_free(ln_context *context, ln_batch_room *room);
+
+/* Images order[0 … n) of data (order NULL: first, first + 1, …). n ≤ capacity. */
+ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_data *data, const uint32_t *order,
+                     size_t first, size_t n);
+
+/* Do the images fit the model's input, and (labelled) the labels its outputs? who begins the message. */
+ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *data, bool labelled, ln_error *error);
+
+/* The context's kernels. */
+const ln_kernels *ln_context_kernels(const ln_context *context);
+
+#endif

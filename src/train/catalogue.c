@@ -1,0 +1,86 @@
+/* Layers, losses, optimizers and schedules with their arguments, for help texts and checks. */
+#include "graph/graph.h"
+#include "optim/optim.h"
+
+#include <string.h>
+
+/* One word of any kind. */
+typedef struct entry { const char *name, *help; const ln_attr *attrs; size_t args_size; } entry;
+
+static bool is_loss(size_t i) { return (ln_ops[i]->traits & LN_LOSS) != 0; }
+
+/* The i-th op that is a loss, or that is none; LN_OP_COUNT when there are fewer. */
+static size_t nth_op(bool loss, size_t i) {
+    for (size_t k = 0; k < LN_OP_COUNT; k++)
+        if (is_loss(k) == loss && i-- == 0) return k;
+    return LN_OP_COUNT;
+}
+
+static bool find(ln_kind kind, size_t i, entry *e) {
+    const size_t op = nth_op(kind == LN_KIND_LOSS, i);
+    switch (kind) {
+    case LN_KIND_LAYER:
+    case LN_KIND_LOSS:
+        if (op == LN_OP_COUNT) return false;
+        *e = (entry){ln_ops[op]->name, ln_ops[op]->help, ln_ops[op]->attrs, ln_ops[op]->args_size};
+        return true;
+    case LN_KIND_OPTIMIZER:
+        if (i >= LN_OPTIMIZER_COUNT) return false;
+        *e = (entry){ln_optimizers[i]->name, ln_optimizers[i]->help, ln_optimizers[i]->attrs, ln_optimizers[i]->args_size};
+        return true;
+    case LN_KIND_SCHEDULE:
+        if (i >= LN_SCHEDULE_COUNT) return false;
+        *e = (entry){ln_schedules[i]->name, ln_schedules[i]->help, ln_schedules[i]->attrs, ln_schedules[i]->args_size};
+        return true;
+    }
+    return false;
+}
+
+size_t ln_catalogue_count(ln_kind kind) {
+    entry  e;
+    size_t n = 0;
+    while (find(kind, n, &e)) n++;
+    return n;
+}
+
+const char *ln_catalogue_name(ln_kind kind, size_t i) {
+    entry e;
+    return find(kind, i, &e) ? e.name : NULL;
+}
+
+const char *ln_catalogue_help(ln_kind kind, size_t i) {
+    entry e;
+    return find(kind, i, &e) ? e.help : NULL;
+}
+
+size_t ln_catalogue_argument_count(ln_kind kind, size_t i) {
+    entry  e;
+    size_t n = 0;
+    if (!find(kind, i, &e)) return 0;
+    while (e.attrs[n].key) n++;
+    return n;
+}
+
+size_t ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_t size) {
+    entry e;
+    if (!find(kind, i, &e) || j >= ln_catalogue_argument_count(kind, i)) return 0;
+    return ln_attr_describe(&e.attrs[j], text, size);
+}
+
+ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
+    unsigned char      args[LN_MAX_OPTIM_ARGS];
+    ln_optimizer_id    optimizer;
+    ln_schedule_id     schedule;
+    ln_line            line;
+    entry              e;
+    if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
+    if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &schedule, args, error);
+    const ln_status status = ln_line_split(text, kind == LN_KIND_LOSS ? "loss" : "layer", &line, error);
+    if (status != LN_OK) return status;
+    for (size_t i = 0; find(kind, i, &e); i++)
+        if (strcmp(e.name, line.word) == 0) {
+            unsigned char op_args[LN_MAX_ARGS];
+            return ln_attr_parse(line.rest, line.word, e.attrs, op_args, e.args_size, NULL, NULL, 0, error);
+        }
+    return ln_fail(error, LN_E_ARGUMENT, "unknown %s '%s'", kind == LN_KIND_LOSS ? "loss" : "layer", line.word);
+}

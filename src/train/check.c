@@ -1,0 +1,384 @@
+/* Checking a model: its gradients against differences, and the health of its layers at the present weights.
+ *
+ * Gradients, in double precision, on the first images: for a value v of a tensor, with L the training's loss,
+ *   numeric = (L(v + h) - L(v - h)) / 2h,  error = |numeric - analytic| / max(|numeric|, |analytic|, 1e-3 · largest)
+ * where largest is the tensor's largest analytic gradient: below a thousandth of it, rounding would decide. One
+ * random direction d of ±1/sqrt(count) per tensor compares (L(v + hd) - L(v - hd)) / 2h with the sum of gradient · d.
+ * (and below what rounding of the losses themselves can do). Where forward's choices (a ReLU's sign, a maximum's
+ * place) differ between the two points there is a kink, and the point is skipped and counted. Pixels get a little noise
+ * first: in an even background all maxima are ties, and every point would be a kink. */
+#include "base/math.h"
+#include "train/predict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHECK_IMAGES = 16, CHECK_ENTRIES = 64 };
+static const double check_step = 1e-5, check_tolerance = 1e-5, check_noise = 0.02;
+
+/* What a comparison needs. */
+typedef struct prober {
+    ln_plan       *plan;
+    const ln_step *step;
+    size_t         n;           /* images */
+    double         weight;      /* of an image's loss in the gradient */
+    unsigned char *choices;     /* saved bytes of all layers with kinks, at the middle point */
+    size_t         n_choices;
+} prober;
+
+static double absolute(double x) { return x < 0 ? -x : x; }
+
+/* ---------------------------------------------------------------- choices */
+
+/* Copies (or compares) what layers with kinks have saved. */
+static bool each_choice(const prober *p, unsigned char *copy) {
+    size_t at = 0;
+    for (size_t i = 0; i < p->plan->n_nodes; i++) {
+        const ln_plan_node *const n = &p->plan->node[i];
+        if (!(n->node->op->traits & LN_KINKS)) continue;
+        const size_t stride = (n->need.saved + 63) & ~(size_t)63, bytes = stride * p->plan->n_blocks;
+        if (copy)
+            memcpy(copy + at, ln_run_saved(p->plan, i), bytes);
+        else if (memcmp(p->choices + at, ln_run_saved(p->plan, i), bytes) != 0)
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
+static size_t choice_bytes(const ln_plan *plan) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++)
+        if (plan->node[i].node->op->traits & LN_KINKS) bytes += ((plan->node[i].need.saved + 63) & ~(size_t)63) * plan->n_blocks;
+    return bytes;
+}
+
+/* The losses of the images at the point that lies in memory; false: a kink lies between it and the middle. */
+static bool probe(const prober *p, double losses[CHECK_IMAGES]) {
+    ln_run_probe(p->plan, p->step);
+    memcpy(losses, ln_run_tensor(p->plan, false, p->plan->n_tensors - 1), p->n * sizeof *losses);
+    return each_choice(p, NULL);
+}
+
+/* Image by image, so that those the value does not touch cancel exactly. */
+static double difference(const prober *p, const double *above, const double *below) {
+    double sum = 0;
+    for (size_t i = 0; i < p->n; i++) sum += above[i] - below[i];
+    return sum * p->weight;
+}
+
+/* Below this, rounding of the losses decides over a relative error of the tolerance. */
+static double rounding_floor(const prober *p) {
+    const double *const losses = ln_run_tensor(p->plan, false, p->plan->n_tensors - 1);
+    double              largest = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (absolute(losses[i]) > largest) largest = absolute(losses[i]);
+    return 1e-15 * largest * p->weight * ln_sqrt((double)p->n) / (check_step * check_tolerance);
+}
+
+/* ------------------------------------------------------------- comparisons */
+
+/* A tensor to move: count values at values[place(i)], and their gradients. */
+typedef struct movable {
+    const char   *name;
+    size_t        count;
+    double       *values;
+    const double *gradients;
+    const ln_slot *value_slot, *gradient_slot; /* NULL for parameters: values lie in a row */
+} movable;
+
+/* Where value i of an input lies: i counts image by image, c, h, w. */
+static size_t place_in(const ln_slot *slot, size_t i) {
+    const ln_shape s = slot->shape;
+    const size_t   each = ln_shape_count(s), image = i / each, c = i % each / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
+    const size_t   row = s.w + 2 * (size_t)slot->halo.w, rows = s.h + 2 * (size_t)slot->halo.h;
+    const size_t   lane = image / LN_LANES * ln_slot_lanes(slot) +
+                        (c * rows + h + (size_t)slot->halo.h) * row + w + (size_t)slot->halo.w;
+    return lane * LN_LANES + image % LN_LANES;
+}
+
+static double *value_at(const movable *m, size_t i) { return &m->values[m->value_slot ? place_in(m->value_slot, i) : i]; }
+static double gradient_at(const movable *m, size_t i) { return m->gradients[m->gradient_slot ? place_in(m->gradient_slot, i) : i]; }
+
+static double relative(double a, double b, double floor) {
+    double scale = absolute(a) > absolute(b) ? absolute(a) : absolute(b);
+    if (scale < floor) scale = floor;
+    return scale > 0 ? absolute(a - b) / scale : 0;
+}
+
+static void check_entry(const prober *p, const movable *m, size_t i, double floor, ln_check_tensor *out) {
+    double *const v = value_at(m, i), middle = *v;
+    double        above[CHECK_IMAGES], below[CHECK_IMAGES];
+    *v = middle + check_step;
+    const bool same = probe(p, above);
+    *v = middle - check_step;
+    const bool smooth = probe(p, below) && same;
+    *v = middle;
+    if (!smooth) {
+        out->n_skipped++;
+        return;
+    }
+    const double numeric = difference(p, above, below) / (2 * check_step), analytic = gradient_at(m, i);
+    const double error = relative(numeric, analytic, floor);
+    out->n_checked++;
+    if (error <= out->worst && out->n_checked > 1) return;
+    out->worst = error;
+    out->worst_index = i;
+    out->analytic = analytic;
+    out->numeric = numeric;
+}
+
+static void move_all(const movable *m, uint64_t seed, uint32_t tensor, double by) {
+    ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 1);
+    for (size_t i = 0; i < m->count; i++) *value_at(m, i) += (ln_random_u32(&random) & 1) ? by : -by;
+}
+
+/* Smaller steps while kinks lie within, a few times. */
+static void check_direction(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, double floor, ln_check_tensor *out) {
+    const double each = 1 / ln_sqrt((double)m->count);
+    double       analytic = 0;
+    ln_random    random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 1);
+    for (size_t i = 0; i < m->count; i++) analytic += gradient_at(m, i) * ((ln_random_u32(&random) & 1) ? each : -each);
+    out->direction = __builtin_nan("");
+    for (double h = check_step; h >= check_step / 100; h /= 10) {
+        double above[CHECK_IMAGES], below[CHECK_IMAGES];
+        move_all(m, seed, tensor, h * each);
+        const bool same = probe(p, above);
+        move_all(m, seed, tensor, -2 * h * each);
+        const bool smooth = probe(p, below) && same;
+        move_all(m, seed, tensor, h * each);
+        if (!smooth) continue;
+        out->direction = relative(difference(p, above, below) / (2 * h), analytic, floor * check_step / h);
+        return;
+    }
+}
+
+static void check_tensor(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, ln_check_tensor *out) {
+    double    largest = 0;
+    ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 0);
+    for (size_t i = 0; i < m->count; i++)
+        if (absolute(gradient_at(m, i)) > largest) largest = absolute(gradient_at(m, i));
+    const double floor = 1e-3 * largest + rounding_floor(p);
+    const size_t n = m->count < CHECK_ENTRIES ? m->count : CHECK_ENTRIES;
+    *out = (ln_check_tensor){.name = m->name};
+    for (size_t k = 0; k < n; k++) /* all of a small tensor, otherwise one of each n-th part */
+        check_entry(p, m, m->count <= n ? k : m->count * k / n + ln_random_below(&random, m->count / n), floor, out);
+    check_direction(p, m, seed, tensor, floor, out);
+}
+
+static void check_tensors(const prober *p, uint64_t seed, ln_check *check) {
+    const ln_plan *const  plan = p->plan;
+    const ln_model *const model = plan->model;
+    size_t                n = 0;
+    for (size_t i = 0; i < model->n_nodes; i++)
+        for (size_t k = 0; k < model->node[i]->n_params; k++, n++) {
+            const movable m = {.name = model->node[i]->param[k].full_name, .count = model->node[i]->param[k].count,
+                               .values = ln_run_parameter(plan, i, k), .gradients = ln_run_gradient(plan, i, k)};
+            check_tensor(p, &m, seed, (uint32_t)n, &check->tensors[n]);
+        }
+    const movable input = {.name = "input", .count = p->n * ln_shape_count(model->input), .values = ln_run_tensor(plan, false, 0),
+                           .gradients = ln_run_tensor(plan, true, 0), .value_slot = &plan->value[plan->value[0].base],
+                           .gradient_slot = &plan->gradient[plan->gradient[0].base]};
+    check_tensor(p, &input, seed, (uint32_t)n, &check->tensors[n]);
+}
+
+/* A tensor's verdict: its worst number; a direction that only kinks surround says nothing. */
+static double badness(const ln_check_tensor *t) {
+    const double worst = t->worst == t->worst ? t->worst : __builtin_inf();
+    return t->direction == t->direction && t->direction > worst ? t->direction : worst;
+}
+
+static void sort_worst_first(ln_check *check) {
+    for (size_t i = 1; i < check->n_tensors; i++)
+        for (size_t j = i; j > 0 && badness(&check->tensors[j]) > badness(&check->tensors[j - 1]); j--) {
+            const ln_check_tensor swap = check->tensors[j];
+            check->tensors[j] = check->tensors[j - 1];
+            check->tensors[j - 1] = swap;
+        }
+}
+
+static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_t seed, ln_check *check, ln_error *error) {
+    const ln_plan_options options = {.kernels = ln_kernels_of(LN_ISA_F64), .batch = batch->n, .training = true, .keep_all = true,
+                                     .n_threads = ln_context_threads(model->context), .input_gradient = true};
+    const ln_step step = {.batch = batch, .seed = seed, .number = 1};
+    prober        p = {.step = &step, .n = batch->n};
+    ln_status     status = ln_plan_new(model, &options, &p.plan, error);
+    if (status != LN_OK) return status;
+    p.weight = model->loss.op->weight(&model->loss, batch->n);
+    p.n_choices = choice_bytes(p.plan);
+    p.choices = ln_allocate(model->context, p.n_choices);
+    if (p.choices) {
+        (void)ln_run_step(p.plan, &step); /* a value that is not finite shows as an infinite error */
+        each_choice(&p, p.choices);
+        check_tensors(&p, seed, check);
+        sort_worst_first(check);
+    } else
+        status = ln_fail_memory(error, "check", p.n_choices);
+    ln_release(model->context, p.choices);
+    ln_plan_free(p.plan);
+    return status;
+}
+
+/* ------------------------------------------------------------------ health */
+
+typedef struct spread { double std, dead, saturated; } spread;
+
+/* Value (c, h, w) of image i. */
+static double float_at(const ln_slot *slot, const float *values, size_t image, size_t c, size_t hw) {
+    const ln_shape s = slot->shape;
+    return (double)values[place_in(slot, image * ln_shape_count(s) + c * s.h * s.w + hw)];
+}
+
+static spread spread_of(const ln_slot *slot, const float *values, size_t n, const ln_op *op) {
+    const ln_shape s = slot->shape;
+    const size_t   area = s.h * s.w;
+    const bool     bounded = op->high - op->low > 0 && op->high - op->low < 1e300;
+    const double   margin = bounded ? (op->high - op->low) / 100 : 0;
+    double         sum = 0, squares = 0, saturated = 0, dead = 0;
+    for (size_t c = 0; c < s.c; c++) {
+        bool lives = false;
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < area; k++) {
+                const double v = float_at(slot, values, i, c, k);
+                sum += v;
+                squares += v * v;
+                lives |= v != op->low;
+                saturated += bounded && (v < op->low + margin || v > op->high - margin);
+            }
+        dead += !lives;
+    }
+    const double count = (double)(n * s.c * area), mean = sum / count, variance = squares / count - mean * mean;
+    return (spread){.std = ln_sqrt(variance > 0 ? variance : 0), .dead = dead / (double)s.c, .saturated = saturated / count};
+}
+
+static void warn(ln_check_layer *l, double input_std, double top_gradient) {
+    if (l->activation_std != l->activation_std || l->activation_std > 1e30)
+        snprintf(l->warning, sizeof l->warning, "its values are not finite; the initial weights are far too large");
+    else if (l->activation_std < 1e-3 * input_std)
+        snprintf(l->warning, sizeof l->warning,
+                 "its values hardly differ from image to image (deviation %.1e): the initial weights are too small, learning will "
+                 "stall; try init=kaiming_normal", l->activation_std);
+    else if (l->gradient_std < 1e-4 * top_gradient)
+        snprintf(l->warning, sizeof l->warning,
+                 "its gradient is %.0e of the last layer's: it vanishes on the way, layers before it will hardly learn",
+                 l->gradient_std / top_gradient);
+    else if (l->saturated > 0.5)
+        snprintf(l->warning, sizeof l->warning,
+                 "%.0f %% saturated: they pass little gradient; it can train all the same if the gradients are large, smaller "
+                 "initial weights are safer", 100 * l->saturated);
+    else if (l->dead > 0.3)
+        snprintf(l->warning, sizeof l->warning, "%.0f %% of its channels are dead: zero for every image, they cannot learn", 100 * l->dead);
+}
+
+static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *check, ln_error *error) {
+    const ln_plan_options options = {.kernels = ln_context_kernels(model->context), .batch = batch->n, .training = true,
+                                     .n_threads = ln_context_threads(model->context), .keep_all = true};
+    const ln_step step = {.batch = batch, .number = 1};
+    ln_plan      *plan;
+    ln_status     status = ln_plan_new(model, &options, &plan, error);
+    if (status != LN_OK) return status;
+    (void)ln_run_step(plan, &step);
+    const double input_std = spread_of(&plan->value[0], ln_run_tensor(plan, false, 0), batch->n, model->node[0]->op).std;
+    double       top = 0;
+    for (size_t i = model->n_nodes; i-- > 0;) {
+        ln_check_layer *const l = &check->layers[i];
+        const ln_op *const    op = model->node[i]->op;
+        const spread value = spread_of(&plan->value[i + 1], ln_run_tensor(plan, false, i + 1), batch->n, op);
+        const bool   dies = op->high - op->low > 1e300, saturates = op->high > op->low && !dies;
+        *l = (ln_check_layer){.name = model->node[i]->name, .op = op->name, .activation_std = value.std,
+                              .dead = dies ? value.dead : __builtin_nan(""), .saturated = saturates ? value.saturated : __builtin_nan("")};
+        if (plan->gradient[i + 1].used)
+            l->gradient_std = spread_of(&plan->gradient[i + 1], ln_run_tensor(plan, true, i + 1), batch->n, op).std;
+        if (i == model->n_nodes - 1) top = l->gradient_std;
+        warn(l, input_std, top);
+    }
+    ln_plan_free(plan);
+    return LN_OK;
+}
+
+/* ----------------------------------------------------------------- the call */
+
+static void give_verdict(ln_check *c) {
+    const ln_check_tensor *const worst = &c->tensors[0];
+    size_t                       warned = 0;
+    for (size_t i = 0; i < c->n_layers; i++) warned += c->layers[i].warning[0] != 0;
+    c->tolerance = check_tolerance;
+    c->passed = badness(worst) <= check_tolerance;
+    if (!c->passed)
+        snprintf(c->verdict, sizeof c->verdict, "gradients are wrong: %s is off by %.1e, more than %.0e", worst->name, badness(worst),
+                 check_tolerance);
+    else if (warned > 0)
+        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e); %zu layer%s need%s a look", badness(worst), warned,
+                 warned == 1 ? "" : "s", warned == 1 ? "s" : "");
+    else
+        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e), and all layers are healthy", badness(worst));
+}
+
+/* The first images of a batch as floats, preprocessed, with noise. */
+static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_t seed, float *pixels, const void **rows) {
+    const size_t         each = ln_shape_count(model->input);
+    const ln_preprocess *pre = &batch->preprocess;
+    ln_batch             few = *batch;
+    ln_random            random = ln_random_at(seed, LN_RANDOM_CHECK, UINT32_MAX, 0);
+    if (few.n > CHECK_IMAGES) few.n = CHECK_IMAGES;
+    for (size_t i = 0; i < few.n; i++) {
+        for (size_t k = 0; k < each; k++) {
+            const double stored = batch->is_float ? (double)((const float *)batch->rows[i])[k] : ((const uint8_t *)batch->rows[i])[k];
+            pixels[i * each + k] = (float)((stored * pre->scale - pre->mean) / pre->std +
+                                           check_noise * (2 * ln_random_uniform(&random) - 1));
+        }
+        rows[i] = pixels + i * each;
+    }
+    few.rows = rows;
+    few.is_float = true;
+    few.preprocess = (ln_preprocess){1, 0, 1};
+    return few;
+}
+
+static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_check *check, ln_error *error) {
+    ln_batch_room room = {0};
+    const size_t  n = ln_data_describe(data).n, most = batch < n ? batch : n;
+    const size_t  n_bytes = CHECK_IMAGES * ln_shape_count(model->input) * sizeof(float);
+    const void   *rows[CHECK_IMAGES];
+    float *const  pixels = ln_allocate(model->context, n_bytes);
+    ln_status     status = pixels ? ln_batch_room_new(model->context, most, &room, error) : ln_fail_memory(error, "check", n_bytes);
+    if (status == LN_OK) {
+        const ln_batch all = ln_batch_of(&room, model, data, NULL, 0, most);
+        const ln_batch few = with_noise(&all, model, seed, pixels, rows);
+        status = check_gradients(model, &few, seed, check, error);
+        if (status == LN_OK) status = check_health(model, &all, check, error);
+    }
+    ln_batch_room_free(model->context, &room);
+    ln_release(model->context, pixels);
+    return status;
+}
+
+ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error) {
+    if (ln_model_finish(model, error) != LN_OK || ln_batch_check("check", model, data, true, error) != LN_OK) return NULL;
+    if (batch < 1 || batch > LN_MAX_BATCH) {
+        ln_fail(error, LN_E_ARGUMENT, "check: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
+        return NULL;
+    }
+    const size_t    n_tensors = ln_model_parameter_count(model) + 1;
+    const size_t    n_bytes = sizeof(ln_check) + n_tensors * sizeof(ln_check_tensor) + model->n_nodes * sizeof(ln_check_layer);
+    ln_check *const check = ln_allocate_zeroed(model->context, n_bytes);
+    if (!check) {
+        ln_fail_memory(error, "check", n_bytes);
+        return NULL;
+    }
+    check->context = model->context;
+    check->n_tensors = n_tensors;
+    check->n_layers = model->n_nodes;
+    check->tensors = (ln_check_tensor *)(void *)(check + 1);
+    check->layers = (ln_check_layer *)(void *)(check->tensors + n_tensors);
+    if (fill_check(model, data, batch, seed, check, error) == LN_OK) {
+        give_verdict(check);
+        return check;
+    }
+    ln_check_free(check);
+    return NULL;
+}
+
+void ln_check_free(ln_check *check) {
+    if (check) ln_release(check->context, check);
+}

@@ -1,0 +1,156 @@
+/* Using a model: loss and accuracy, predictions, and a planned prediction for one batch size. */
+#include "train/batch.h"
+#include "train/predict.h"
+
+#include <string.h>
+
+static ln_plan_options options_for(const ln_model *model, size_t batch, bool loss) {
+    return (ln_plan_options){.kernels = ln_context_kernels(model->context), .batch = batch,
+                             .n_threads = ln_context_threads(model->context), .loss = loss};
+}
+
+static ln_status check_batch(size_t batch, ln_error *error) {
+    if (batch >= 1 && batch <= LN_MAX_BATCH) return LN_OK;
+    return ln_fail(error, LN_E_ARGUMENT, "batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
+}
+
+/* ---------------------------------------------------------------- measuring */
+
+ln_status ln_evaluator_new(ln_model *model, size_t batch, ln_evaluator *e, ln_error *error) {
+    *e = (ln_evaluator){.model = model, .batch = batch};
+    const ln_plan_options options = options_for(model, batch, true);
+    ln_status status = check_batch(batch, error);
+    if (status == LN_OK) status = ln_plan_new(model, &options, &e->plan, error);
+    if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &e->room, error);
+    if (status != LN_OK) ln_evaluator_free(e);
+    return status;
+}
+
+void ln_evaluator_free(ln_evaluator *e) {
+    ln_batch_room_free(e->model->context, &e->room);
+    ln_plan_free(e->plan);
+    *e = (ln_evaluator){.model = e->model};
+}
+
+static size_t largest(const float *values, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[best]) best = i;
+    return best;
+}
+
+static void count_confusion(const ln_evaluator *e, const ln_batch *batch, float *outputs, uint64_t *confusion) {
+    const size_t k = ln_model_outputs(e->model);
+    ln_run_outputs(e->plan, batch->n, outputs);
+    for (size_t i = 0; i < batch->n; i++) confusion[(size_t)batch->labels[i] * k + largest(outputs + i * k, k)]++;
+}
+
+ln_metrics ln_evaluator_run(ln_evaluator *e, const ln_data *data, float *outputs, uint64_t *confusion) {
+    const size_t n = ln_data_describe(data).n;
+    ln_metrics   m = {.n = n};
+    ln_run_pack(e->plan);
+    for (size_t first = 0; first < n; first += e->batch) {
+        const ln_batch batch =
+            ln_batch_of(&e->room, e->model, data, NULL, first, n - first < e->batch ? n - first : e->batch);
+        size_t correct;
+        ln_run_forward(e->plan, &batch);
+        m.loss += ln_run_loss(e->plan, batch.n, &correct);
+        m.n_correct += correct;
+        if (confusion) count_confusion(e, &batch, outputs, confusion);
+    }
+    m.loss /= (double)n;
+    m.accuracy = (double)m.n_correct / (double)n;
+    return m;
+}
+
+ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_metrics *metrics, uint64_t *confusion,
+                      ln_error *error) {
+    const size_t k = ln_model_outputs(model);
+    ln_evaluator e;
+    ln_status    status = ln_model_finish(model, error);
+    if (status == LN_OK) status = ln_batch_check("val", model, data, true, error);
+    if (status == LN_OK) status = ln_evaluator_new(model, batch, &e, error);
+    if (status != LN_OK) return status;
+    float *outputs = NULL;
+    if (confusion && !(outputs = ln_allocate(model->context, batch * k * sizeof *outputs))) {
+        ln_evaluator_free(&e);
+        return ln_fail_memory(error, "val", batch * k * sizeof *outputs);
+    }
+    if (confusion) memset(confusion, 0, k * k * sizeof *confusion);
+    *metrics = ln_evaluator_run(&e, data, outputs, confusion);
+    ln_release(model->context, outputs);
+    ln_evaluator_free(&e);
+    return LN_OK;
+}
+
+/* --------------------------------------------------------------- predicting */
+
+struct ln_predictor {
+    ln_model    *model;
+    ln_plan     *plan;
+    size_t       batch;
+    const void **rows;
+    size_t       image_values;
+};
+
+ln_predictor *ln_predictor_new(ln_model *model, size_t batch, ln_error *error) {
+    if (check_batch(batch, error) != LN_OK || ln_model_finish(model, error) != LN_OK) return NULL;
+    const size_t        n_bytes = sizeof(ln_predictor) + batch * sizeof(void *);
+    ln_predictor *const p = ln_allocate_zeroed(model->context, n_bytes);
+    if (!p) {
+        ln_fail_memory(error, "predictor", n_bytes);
+        return NULL;
+    }
+    const ln_plan_options options = options_for(model, batch, false);
+    *p = (ln_predictor){.model = model, .batch = batch, .rows = (const void **)(void *)(p + 1),
+                        .image_values = ln_shape_count(model->input)};
+    if (ln_plan_new(model, &options, &p->plan, error) == LN_OK) return p;
+    ln_predictor_free(p);
+    return NULL;
+}
+
+void ln_predictor_free(ln_predictor *predictor) {
+    if (!predictor) return;
+    ln_context *const context = predictor->model->context;
+    ln_plan_free(predictor->plan);
+    ln_release(context, predictor);
+}
+
+ln_status ln_predictor_run(ln_predictor *p, const float *images, size_t n, float *logits, ln_error *error) {
+    if (n < 1 || n > p->batch)
+        return ln_fail(error, LN_E_ARGUMENT, "predictor: %zu images are outside 1 to the %zu it was made for", n, p->batch);
+    for (size_t i = 0; i < n; i++) p->rows[i] = images + i * p->image_values;
+    const ln_batch batch = {.rows = p->rows, .is_float = true, .n = n, .preprocess = {1, 0, 1}};
+    ln_run_forward(p->plan, &batch);
+    ln_run_outputs(p->plan, n, logits);
+    return LN_OK;
+}
+
+size_t ln_predictor_memory(const ln_predictor *predictor) { return predictor->plan->n_bytes; }
+
+ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits, float *probabilities,
+                     ln_error *error) {
+    ln_status status = check_batch(batch, error);
+    if (status == LN_OK) status = ln_model_finish(model, error);
+    if (status == LN_OK) status = ln_batch_check("predict", model, data, false, error);
+    if (status != LN_OK) return status;
+    const size_t  n = ln_data_describe(data).n, k = ln_model_outputs(model);
+    ln_plan      *plan = NULL;
+    ln_batch_room room = {0};
+    if (batch > n) batch = n;
+    const ln_plan_options options = options_for(model, batch, false);
+    float *const          outputs = ln_allocate(model->context, batch * k * sizeof *outputs);
+    status = outputs ? ln_plan_new(model, &options, &plan, error) : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
+    if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &room, error);
+    for (size_t first = 0; status == LN_OK && first < n; first += batch) {
+        const ln_batch part = ln_batch_of(&room, model, data, NULL, first, n - first < batch ? n - first : batch);
+        ln_run_forward(plan, &part);
+        ln_run_outputs(plan, part.n, outputs);
+        if (logits) memcpy(logits + first * k, outputs, part.n * k * sizeof *outputs);
+        if (probabilities) ln_softmax(outputs, part.n, k, probabilities + first * k);
+    }
+    ln_batch_room_free(model->context, &room);
+    ln_plan_free(plan);
+    ln_release(model->context, outputs);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* Measuring a model again and again, for training's own use. */
+#ifndef LN_TRAIN_PREDICT_H
+#define LN_TRAIN_PREDICT_H
+
+#include "train/batch.h"
+
+enum { LN_MAX_BATCH = 1 << 20 };
+
+typedef struct ln_evaluator {
+    ln_model     *model;
+    ln_plan      *plan;
+    size_t        batch;
+    ln_batch_room room;
+} ln_evaluator;
+
+ln_status  ln_evaluator_new(ln_model *model, size_t batch, ln_evaluator *evaluator, ln_error *error);
+void       ln_evaluator_free(ln_evaluator *evaluator);
+/* The model as it is now, over checked data. outputs (batch × outputs) and confusion go together, or are both NULL. */
+ln_metrics ln_evaluator_run(ln_evaluator *evaluator, const ln_data *data, float *outputs, uint64_t *confusion);
+
+#endif

@@ -1,0 +1,260 @@
+/* Training: the order of the images, steps, epochs, and what is said when a value is not finite. */
+#include "train/predict.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct ln_trainer {
+    ln_model      *model;
+    const ln_data *data;
+    ln_train_options options;
+    ln_plan       *plan;
+    ln_batch_room  room;
+    uint32_t      *order;       /* of this epoch */
+    size_t         n, n_steps;  /* images; steps an epoch */
+    uint64_t       step;        /* steps done, over all epochs */
+    ln_optimizer_id optimizer;
+    ln_schedule_id  schedule;
+    double         lr;          /* of the last step */
+    _Alignas(16) unsigned char optimizer_args[LN_MAX_OPTIM_ARGS], schedule_args[LN_MAX_OPTIM_ARGS];
+};
+
+/* ------------------------------------------------------------------ making */
+
+static ln_status check(const ln_trainer *t, ln_error *error) {
+    const ln_train_options *const o = &t->options;
+    if (o->size < sizeof *o) return ln_fail(error, LN_E_ARGUMENT, "train: options.size is %zu; start from LN_TRAIN_OPTIONS", o->size);
+    if (o->batch < 1 || o->batch > LN_MAX_BATCH)
+        return ln_fail(error, LN_E_ARGUMENT, "train: batch=%zu is outside 1 to %d", o->batch, LN_MAX_BATCH);
+    if (o->epochs < 1 || o->epochs > 1000000)
+        return ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs);
+    ln_status status = ln_model_finish(t->model, error);
+    if (status == LN_OK) status = ln_batch_check("train", t->model, t->data, true, error);
+    if (status == LN_OK && o->validation) status = ln_batch_check("train: validation", t->model, o->validation, true, error);
+    if (status == LN_OK && o->test) status = ln_batch_check("train: test", t->model, o->test, true, error);
+    return status;
+}
+
+static ln_status make(ln_trainer *t, ln_error *error) {
+    ln_status status = check(t, error);
+    if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
+    if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->schedule, t->schedule_args, error);
+    if (status != LN_OK) return status;
+    ln_context *const context = t->model->context;
+    t->n = ln_data_describe(t->data).n;
+    if (t->options.batch > t->n) t->options.batch = t->n;
+    t->n_steps = (t->n + t->options.batch - 1) / t->options.batch;
+    const ln_plan_options options = {.kernels = ln_context_kernels(context), .batch = t->options.batch,
+                                     .n_threads = ln_context_threads(context), .training = true,
+                                     .n_states = ln_optimizers[t->optimizer]->n_states};
+    status = ln_plan_new(t->model, &options, &t->plan, error);
+    if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
+    if (status == LN_OK && !(t->order = ln_allocate(context, t->n * sizeof *t->order)))
+        status = ln_fail_memory(error, "train", t->n * sizeof *t->order);
+    return status;
+}
+
+ln_trainer *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error) {
+    ln_trainer *const t = ln_allocate_zeroed(model->context, sizeof *t);
+    if (!t) {
+        ln_fail_memory(error, "train", sizeof *t);
+        return NULL;
+    }
+    *t = (ln_trainer){.model = model, .data = data, .options = *options};
+    if (make(t, error) == LN_OK) return t;
+    ln_trainer_free(t);
+    return NULL;
+}
+
+void ln_trainer_free(ln_trainer *trainer) {
+    if (!trainer) return;
+    ln_context *const context = trainer->model->context;
+    ln_plan_free(trainer->plan);
+    ln_batch_room_free(context, &trainer->room);
+    ln_release(context, trainer->order);
+    ln_release(context, trainer);
+}
+
+size_t ln_trainer_steps_per_epoch(const ln_trainer *trainer) { return trainer->n_steps; }
+
+size_t ln_trainer_memory(const ln_trainer *trainer) { return trainer->plan->n_bytes; }
+
+ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory, ln_error *error) {
+    ln_model *const  writable = (ln_model *)(uintptr_t)model; /* planning sets the default loss at most */
+    const ln_kernels *const kernels = ln_context_kernels(model->context);
+    ln_plan_options  options = {.kernels = kernels, .batch = batch, .n_threads = ln_context_threads(model->context)};
+    ln_memory        found;
+    if (batch < 1 || batch > LN_MAX_BATCH) return ln_fail(error, LN_E_ARGUMENT, "batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
+    ln_status status = ln_plan_measure(writable, &options, &found.inference, error);
+    options.training = true;
+    options.n_states = 1;
+    if (status == LN_OK) status = ln_plan_measure(writable, &options, &found.training, error);
+    if (status == LN_OK) *memory = found;
+    return status;
+}
+
+/* ---------------------------------------------------------------- not finite */
+
+static bool tensor_finite(const ln_plan *p, size_t tensor) {
+    const size_t count = ln_slot_lanes(&p->value[tensor]) * LN_LANES * p->n_blocks;
+    return p->options.kernels->all_finite(ln_run_tensor(p, false, tensor), 0, count);
+}
+
+/* The first layer whose output is not finite for this batch, by a forward run that keeps everything. -1: the input;
+ * -2: none could be found. */
+static int first_bad_layer(const ln_trainer *t, const ln_batch *batch) {
+    const ln_plan_options options = {.kernels = t->plan->options.kernels, .batch = batch->n, .n_threads = 1, .keep_all = true};
+    ln_plan *p;
+    if (ln_plan_new(t->model, &options, &p, NULL) != LN_OK) return -2;
+    ln_run_forward(p, batch);
+    int bad = -2;
+    for (size_t i = p->n_tensors; i-- > 0;)
+        if (!tensor_finite(p, i)) bad = (int)i - 1;
+    ln_plan_free(p);
+    return bad;
+}
+
+static bool parameter_finite(const ln_trainer *t, size_t *node, size_t *k) {
+    for (size_t i = 0; i < t->model->n_nodes; i++)
+        for (size_t j = 0; j < t->model->node[i]->n_params; j++)
+            if (!t->plan->options.kernels->all_finite(t->model->values[i][j], 0, t->model->node[i]->param[j].count)) {
+                *node = i;
+                *k = j;
+                return false;
+            }
+    return true;
+}
+
+static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *error) {
+    char   what[160];
+    size_t node, k;
+    if (!parameter_finite(t, &node, &k))
+        snprintf(what, sizeof what, "%s of layer %s (%s) is no longer finite", t->model->node[node]->param[k].name,
+                 t->model->node[node]->name, t->model->node[node]->op->name);
+    else if (ln_run_culprit(t->plan, &node, &k) && first_bad_layer(t, batch) == -2)
+        snprintf(what, sizeof what, "the gradient of layer %s (%s)'s %s is not finite", t->plan->node[node].node->name,
+                 t->plan->node[node].node->op->name, t->plan->node[node].node->param[k].name);
+    else {
+        const int bad = first_bad_layer(t, batch);
+        if (bad == -1)
+            snprintf(what, sizeof what, "the images hold values that are not finite");
+        else if (bad >= 0)
+            snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name, t->model->node[bad]->op->name);
+        else
+            snprintf(what, sizeof what, "the loss is not finite");
+    }
+    return ln_fail(error, LN_E_NOT_FINITE,
+                   "step %llu: %s; nothing was updated. The rate lr=%g is probably too high or the initial weights too "
+                   "large; try lr=%g or another init",
+                   (unsigned long long)t->step + 1, what, t->lr, t->lr / 10);
+}
+
+/* ------------------------------------------------------------------- steps */
+
+static void begin_epoch(ln_trainer *t, uint64_t epoch) {
+    if (t->options.in_order) {
+        for (size_t i = 0; i < t->n; i++) t->order[i] = (uint32_t)i;
+        return;
+    }
+    ln_random random = ln_random_at(t->options.seed, LN_RANDOM_ORDER, 0, epoch);
+    ln_random_order(&random, t->order, t->n);
+}
+
+ln_status ln_trainer_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
+    const uint64_t epoch = t->step / t->n_steps, within = t->step % t->n_steps;
+    const size_t   first = within * t->options.batch, left = t->n - first;
+    if (within == 0) begin_epoch(t, epoch);
+    const ln_batch batch = ln_batch_of(&t->room, t->model, t->data, t->order + first, 0,
+                                       left < t->options.batch ? left : t->options.batch);
+    const double   base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
+    t->lr = base * ln_schedules[t->schedule]->factor(t->schedule_args, base, t->step, t->n_steps * t->options.epochs, epoch,
+                                                     t->options.epochs);
+    const ln_update update = {.args = t->optimizer_args, .lr = t->lr, .step = t->step + 1};
+    const ln_step   step = {.batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update,
+                            .optimizer = t->optimizer};
+    if (!ln_run_step(t->plan, &step)) return explain(t, &batch, error);
+    t->step++;
+    if (metrics) {
+        metrics->n = batch.n;
+        metrics->loss = ln_run_loss(t->plan, batch.n, &metrics->n_correct) / (double)batch.n;
+        metrics->accuracy = (double)metrics->n_correct / (double)batch.n;
+    }
+    return LN_OK;
+}
+
+/* ------------------------------------------------------------------ epochs */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool tell(const ln_trainer *t, const ln_progress *p) {
+    return !t->options.progress || t->options.progress(t->options.user, p);
+}
+
+static void add_metrics(ln_metrics *sum, const ln_metrics *m) {
+    sum->loss = (sum->loss * (double)sum->n + m->loss * (double)m->n) / (double)(sum->n + m->n);
+    sum->n += m->n;
+    sum->n_correct += m->n_correct;
+    sum->accuracy = (double)sum->n_correct / (double)sum->n;
+}
+
+static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
+    double seconds = 0, start = now();
+    p->epoch_done = p->best = p->has_validation = p->has_test = false;
+    p->train = (ln_metrics){0};
+    for (p->step = 1; p->step <= t->n_steps; p->step++) {
+        ln_metrics      m;
+        const ln_status status = ln_trainer_step(t, &m, error);
+        if (status != LN_OK) return status;
+        add_metrics(&p->train, &m);
+        p->lr = t->lr;
+        p->total_step = t->step;
+        p->seconds = seconds + now() - start;
+        seconds = p->seconds;
+        if (!tell(t, p)) return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after step %zu of epoch %zu", p->step, p->epoch);
+        start = now(); /* what the caller shows is not training */
+    }
+    p->step = t->n_steps;
+    return LN_OK;
+}
+
+static void measure(ln_trainer *t, ln_evaluator *e, ln_progress *p, double *best) {
+    p->has_validation = t->options.validation != NULL;
+    p->has_test = t->options.test != NULL;
+    if (p->has_validation) {
+        p->validation = ln_evaluator_run(e, t->options.validation, NULL, NULL);
+        p->best = p->validation.accuracy > *best;
+        if (p->best) *best = p->validation.accuracy;
+    }
+    if (p->has_test) p->test = ln_evaluator_run(e, t->options.test, NULL, NULL);
+    p->epoch_done = true;
+}
+
+static ln_status run_epochs(ln_trainer *t, ln_evaluator *e, ln_error *error) {
+    ln_progress p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
+    double      best = -1;
+    for (p.epoch = 1; p.epoch <= t->options.epochs; p.epoch++) {
+        const ln_status status = run_epoch(t, &p, error);
+        if (status != LN_OK) return status;
+        measure(t, e, &p, &best);
+        if (!tell(t, &p) && p.epoch < t->options.epochs)
+            return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after epoch %zu", p.epoch);
+    }
+    return LN_OK;
+}
+
+ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error) {
+    ln_trainer *const t = ln_trainer_new(model, data, options, error);
+    if (!t) return error ? error->status : LN_E_ARGUMENT;
+    ln_evaluator e = {.model = model};
+    ln_status    status = LN_OK;
+    if (options->validation || options->test) status = ln_evaluator_new(model, 64 * (size_t)ln_context_threads(model->context), &e, error);
+    if (status == LN_OK) status = run_epochs(t, &e, error);
+    ln_evaluator_free(&e);
+    ln_trainer_free(t);
+    return status;
+}

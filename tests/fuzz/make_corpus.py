@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Makes the seeds of the fuzz targets: small files of every kind that a parser reads, in corpus/NAME/."""
+
+import gzip
+import json
+import os
+import struct
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def put(target, name, data):
+    folder = os.path.join(HERE, "corpus", target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def idx(*sizes):
+    count = 1
+    for size in sizes:
+        count *= size
+    header = struct.pack(f">BBBB{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
+    return header + bytes(i % 256 for i in range(count))
+
+
+def png(width, height, depth, colour, rows, *extra, interlace=0):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
+
+
+def safetensors(header, values):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + values
+
+
+def tensor(begin, *shape):
+    count = 1
+    for size in shape:
+        count *= size
+    return {"dtype": "F32", "shape": shape, "data_offsets": [begin, begin + 4 * count]}
+
+
+def main():
+    put("idx", "labels", idx(5))
+    put("idx", "grey", idx(2, 3, 4))
+    put("idx", "colour", idx(1, 3, 2, 2))
+    put("idx", "labels.gz", gzip.compress(idx(5), mtime=0))
+    put("idx", "grey.gz", gzip.compress(idx(2, 3, 4), mtime=0))
+    put("idx", "two_members.gz", gzip.compress(idx(5)[:6], mtime=0) + gzip.compress(idx(5)[6:], mtime=0))
+    put("idx", "promise.gz", gzip.compress(idx(2, 3, 4)[:4] + b"\x00\x00\xff\xff" * 3, mtime=0))
+
+    put("picture", "plain.pgm", b"P2\n# a comment\n3 2 255\n0 1 2\n253 254 255\n")
+    put("picture", "raw.pgm", b"P5 3 2 255\n\x00\x01\x02\xfd\xfe\xff")
+    put("picture", "raw16.pgm", b"P5 2 1 65535\n\x00\x01\xff\xff")
+    put("picture", "grey1.png", png(4, 1, 1, 0, b"\x00\xa0"))
+    put("picture", "grey16.png", png(2, 1, 16, 0, b"\x00\x80\x00\x7f\xff"))
+    put("picture", "rgb.png", png(2, 1, 8, 2, b"\x00\xff\x00\x00\x01\x02\x03"))
+    put("picture", "palette.png", png(2, 1, 8, 3, b"\x00\x01\x00", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14"), (b"tRNS", b"\x80")))
+    put("picture", "grey_alpha.png", png(3, 1, 8, 4, b"\x00\x64\x00\x64\xff\x00\x33"))
+    put("picture", "rgba16.png", png(1, 1, 16, 6, b"\x00\x00\x00\xff\xff\x00\x00\x80\x00"))
+    put("picture", "interlaced.png", png(2, 2, 8, 0, b"\x00\x10\x00\x20\x00\x30\x40", interlace=1))
+    put("picture", "text.png", png(2, 1, 8, 0, b"\x00\x10\xf0", (b"tEXt", b"Title\x00x"), (b"gAMA", b"\x00\x00\xb1\x8f")))
+
+    put("safetensors", "empty", safetensors({}, b""))
+    put("safetensors", "one", safetensors({"0.weight": tensor(0, 2, 1)}, bytes(8)))
+    put("safetensors", "two", safetensors(
+        {"__metadata__": {"model": "{\"layers\": []}", "classes": "0,1\u00e9"}, "b": tensor(8, 1), "a": tensor(0, 1, 2, 1, 1)},
+        bytes(range(12))))
+    put("safetensors", "scalar", safetensors({"s": tensor(0), "none": tensor(4, 0, 7)}, bytes(4)))
+    put("safetensors", "half", safetensors({"h": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}}, bytes(4)))
+    put("safetensors", "overlap", safetensors({"a": tensor(0, 2), "b": tensor(4, 1)}, bytes(8)))
+    put("safetensors", "deep", safetensors(b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", b""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+/* Data sets: handles over memory and files, views that share, and the fit. */
+#include "harness/files.h"
+
+#include "data/data.h"
+
+static const uint8_t pixels[] = {0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33, 40, 41, 42, 43};
+static const uint8_t labels[] = {4, 0, 7, 2, 2};
+
+static ln_data *five(files *f) { return ln_data_from_bytes(f->context, pixels, labels, 5, 1, 2, 2, NULL); }
+
+static void describes_what_was_given(void **state) {
+    files             *f = *state;
+    ln_data           *data = five(f);
+    const ln_data_info info = ln_data_describe(data);
+    assert_int_equal(info.n, 5);
+    assert_int_equal(info.c * info.h * info.w, 4);
+    assert_false(info.is_float);
+    assert_true(info.has_labels);
+    assert_int_equal(info.n_classes, 8);
+    assert_int_equal(info.n_bytes, 25);
+    assert_ptr_equal(ln_data_image(data, 3), pixels + 12);
+    assert_int_equal(ln_data_label(data, 2), 7);
+    ln_data_free(data);
+    ln_data_free(NULL);
+}
+
+static void floats_may_lack_labels(void **state) {
+    files             *f = *state;
+    static const float values[6] = {1, 2, 3, 4, 5, 6};
+    ln_data           *data = ln_data_from_floats(f->context, values, NULL, 2, 3, 1, 1, NULL);
+    const ln_data_info info = ln_data_describe(data);
+    assert_true(info.is_float);
+    assert_false(info.has_labels);
+    assert_int_equal(info.n_classes, 0);
+    assert_int_equal(info.n_bytes, 24);
+    assert_int_equal(ln_data_label(data, 0), -1);
+    assert_ptr_equal(ln_data_image(data, 1), values + 3);
+    ln_data_free(data);
+}
+
+static void impossible_sizes_are_told(void **state) {
+    files   *f = *state;
+    ln_error error = {0};
+    assert_null(ln_data_from_bytes(f->context, pixels, NULL, 0, 1, 2, 2, &error));
+    assert_int_equal(error.status, LN_E_SHAPE);
+    assert_null(ln_data_from_bytes(f->context, pixels, NULL, 1, 1, 0, 2, &error));
+    assert_null(ln_data_from_bytes(f->context, NULL, NULL, 1, 1, 2, 2, &error));
+    assert_int_equal(error.status, LN_E_ARGUMENT);
+    assert_null(ln_data_from_bytes(f->context, pixels, NULL, 4, SIZE_MAX / 2, 2, 2, &error));
+    assert_null(
+        ln_data_from_floats(f->context, (const float *)(const void *)pixels, NULL, 4, SIZE_MAX / 16, 1, 1, &error));
+    assert_int_equal(error.status, LN_E_SHAPE);
+    assert_null(ln_data_from_bytes(f->context, pixels, NULL, (size_t)1 << 33, 1, 1, 1, &error));
+}
+
+static void a_split_shares_and_covers(void **state) {
+    files         *f = *state;
+    static uint8_t many[1000], seen[1000];
+    for (size_t i = 0; i < 1000; i++) many[i] = (uint8_t)(i % 251);
+    memset(seen, 0, sizeof seen);
+    ln_data *data = ln_data_from_bytes(f->context, many, many, 1000, 1, 1, 1, NULL);
+    ln_data *first = ln_data_split(data, 0.1, 7, NULL);
+    ln_data *second = ln_data_split(data, 0.5, 7, NULL);
+    ln_data *part[] = {data, first, second};
+    assert_int_equal(ln_data_describe(first).n, 100);
+    assert_int_equal(ln_data_describe(second).n, 450);
+    assert_int_equal(ln_data_describe(data).n, 450);
+    for (size_t p = 0; p < 3; p++)
+        for (size_t i = 0; i < ln_data_describe(part[p]).n; i++) {
+            const size_t number = ln_data_number(part[p], i);
+            assert_ptr_equal(ln_data_image(part[p], i), many + number);
+            assert_int_equal(ln_data_label(part[p], i), many[number]);
+            assert_false(seen[number]++);
+            if (i) assert_true(ln_data_number(part[p], i - 1) < number);
+        }
+    ln_data_free(data);
+    assert_int_equal(ln_data_describe(second).n_classes, 251);
+    ln_data_free(first);
+    ln_data_free(second);
+}
+
+/* The n_taken images that a seed draws, as a sum over their places. */
+static uint64_t drawn(files *f, uint64_t seed) {
+    static uint8_t many[1000];
+    ln_data       *data = ln_data_from_bytes(f->context, many, NULL, 1000, 1, 1, 1, NULL);
+    ln_data       *part = ln_data_split(data, 0.25, seed, NULL);
+    uint64_t       sum = 0;
+    for (size_t i = 0; i < 250; i++) sum = sum * 31 + ln_data_number(part, i);
+    ln_data_free(data);
+    ln_data_free(part);
+    return sum;
+}
+
+static void a_seed_draws_the_same(void **state) {
+    files *f = *state;
+    assert_true(drawn(f, 1) == drawn(f, 1));
+    assert_true(drawn(f, 1) != drawn(f, 2));
+}
+
+/* Over many seeds, each of ten images is drawn about as often: three of ten, 3000 times of 10000. */
+static void a_draw_is_fair(void **state) {
+    files         *f = *state;
+    static uint8_t ten[10];
+    unsigned       n[10] = {0};
+    for (uint64_t seed = 0; seed < 10000; seed++) {
+        ln_data *data = ln_data_from_bytes(f->context, ten, NULL, 10, 1, 1, 1, NULL);
+        ln_data *part = ln_data_split(data, 0.3, seed, NULL);
+        for (size_t i = 0; i < 3; i++) n[ln_data_number(part, i)]++;
+        ln_data_free(data);
+        ln_data_free(part);
+    }
+    for (size_t i = 0; i < 10; i++) assert_in_range(n[i], 2770, 3230); /* five deviations */
+}
+
+static void impossible_splits_change_nothing(void **state) {
+    files       *f = *state;
+    ln_data     *data = five(f);
+    ln_error     error = {0};
+    const double bad[] = {0, 1, -0.5, 2, __builtin_nan(""), 0.01, 0.99};
+    for (size_t i = 0; i < 7; i++) {
+        assert_null(ln_data_split(data, bad[i], 1, &error));
+        assert_int_equal(error.status, i < 5 ? LN_E_ARGUMENT : LN_E_SHAPE);
+    }
+    assert_int_equal(ln_data_describe(data).n, 5);
+    ln_data_free(data);
+}
+
+static bool nearly(double a, double b) { return a - b < 1e-12 && b - a < 1e-12; }
+
+static void fits_mean_and_deviation(void **state) {
+    files              *f = *state;
+    static const float  floats[] = {1, 2, 3, 4};
+    static const double variance = 201.25; /* of the pixels: five tens (200) and four units (1.25) */
+    ln_data            *data = five(f);
+    ln_preprocess       fit = ln_data_fit(data, 1.0 / 255);
+    assert_true(fit.scale == 1.0 / 255);
+    assert_true(nearly(fit.mean, 21.5 / 255));
+    assert_true(nearly(fit.std * fit.std, variance / 255 / 255));
+    ln_data_free(data);
+    data = ln_data_from_floats(f->context, floats, NULL, 1, 1, 2, 2, NULL);
+    fit = ln_data_fit(data, 2);
+    assert_true(nearly(fit.mean, 5) && nearly(fit.std * fit.std, 5));
+    ln_data_free(data);
+    data = ln_data_from_bytes(f->context, (const uint8_t *)"aaaa", NULL, 1, 1, 2, 2, NULL);
+    fit = ln_data_fit(data, 1);
+    assert_true(nearly(fit.mean, 'a') && nearly(fit.std, 1)); /* a constant must not be divided by 0 */
+    ln_data_free(data);
+}
+
+static void a_view_is_fitted_alone(void **state) {
+    files   *f = *state;
+    ln_data *data = five(f);
+    ln_data *one = ln_data_split(data, 0.2, 3, NULL);
+    assert_true(nearly(ln_data_fit(one, 1).mean, 10.0 * ln_data_number(one, 0) + 1.5));
+    ln_data_free(data);
+    ln_data_free(one);
+}
+
+/* ------------------------------------------------------------------- files */
+
+static const unsigned char idx_images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4};
+static const unsigned char idx_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 5, 1};
+
+static void a_path_opens_with_its_sibling(void **state) {
+    files *f = *state;
+    char   path[512], sibling[512];
+    files_put(f, "x-images-idx3-ubyte", idx_images, sizeof idx_images, path);
+    files_put(f, "x-labels-idx1-ubyte", idx_labels, sizeof idx_labels, sibling);
+    ln_data     *data = ln_data_open(f->context, path, "train", NULL, NULL);
+    ln_data_info info = ln_data_describe(data);
+    assert_int_equal(info.n, 2);
+    assert_int_equal(info.w, 2);
+    assert_int_equal(info.n_classes, 6);
+    assert_int_equal(ln_data_label(data, 1), 1);
+    assert_memory_equal(ln_data_image(data, 1), "\x03\x04", 2);
+    ln_data_free(data);
+    unlink(sibling);
+    files_put(f, "x-labels-idx1-ubyte.gz", idx_labels, sizeof idx_labels, sibling); /* by contents, not by name */
+    data = ln_data_open(f->context, path, NULL, NULL, NULL);
+    assert_true(ln_data_describe(data).has_labels);
+    ln_data_free(data);
+    unlink(sibling);
+    data = ln_data_open(f->context, path, NULL, NULL, NULL);
+    assert_false(ln_data_describe(data).has_labels);
+    ln_data_free(data);
+}
+
+static void refuse(files *f, const char *name, const char *split, const char *words) {
+    ln_error error = {0};
+    assert_null(ln_data_open(f->context, name, split, NULL, &error));
+    if (!strstr(error.message, words)) fail_msg("'%s' lacks '%s'", error.message, words);
+}
+
+static void wrong_names_and_files_are_told(void **state) {
+    files *f = *state;
+    char   path[512], sibling[512];
+    files_put(f, "x-images-idx3-ubyte", idx_images, sizeof idx_images, path);
+    refuse(f, path, "training", "\"train\" or \"test\"");
+    refuse(f, "", "train", "mnist");
+    refuse(f, "minst", "train", "minst");
+    refuse(f, f->folder, "train", f->folder);
+    files_put(f, "x-labels-idx1-ubyte", "\0\0\x08\x01\0\0\0\x03\1\2\3", 11, sibling);
+    refuse(f, path, "train", "3 labels");
+    files_put(f, "x-labels-idx1-ubyte", idx_images, sizeof idx_images, sibling);
+    refuse(f, path, "train", "rank 3");
+    files_put(f, "x-labels-idx1-ubyte", idx_labels, sizeof idx_labels - 1, sibling);
+    refuse(f, path, "train", "truncated");
+    files_put(f, "y", idx_labels, sizeof idx_labels, sibling);
+    refuse(f, sibling, "train", "images");
+}
+
+static void opens_mnist(void **state) {
+    files   *f = *state;
+    ln_error error = {0};
+    ln_data *data = ln_data_open(f->context, "mnist", "test", LN_SOURCE_DIR "/data", &error);
+    if (!data) fail_msg("%s", error.message);
+    const ln_data_info info = ln_data_describe(data);
+    assert_int_equal(info.n, 10000);
+    assert_int_equal(info.h, 28);
+    assert_int_equal(info.w, 28);
+    assert_int_equal(info.n_classes, 10);
+    assert_int_equal(ln_data_label(data, 0), 7);
+    assert_int_equal(ln_data_label(data, 9999), 6);
+    const ln_preprocess fit = ln_data_fit(data, 1.0 / 255);
+    assert_true(fit.mean > 0.1325 && fit.mean < 0.1326 && fit.std > 0.3104 && fit.std < 0.3106);
+    ln_data_free(data);
+}
+
+/* The training set goes straight to its place: beside it there is room for the labels and small buffers only. */
+static void mnist_takes_its_own_size(void **state) {
+    files   *f = *state;
+    size_t   peak;
+    ln_data *data = ln_data_open(f->context, "mnist", "train", LN_SOURCE_DIR "/data/mnist", NULL);
+    assert_non_null(data);
+    assert_int_equal(ln_data_describe(data).n_bytes, 60000 * 785);
+    ln_context_memory(f->context, NULL, &peak);
+    assert_true(peak < 60000 * 785 + 300000);
+    ln_data_free(data);
+}
+
+static void foreign_mnist_files_are_told(void **state) {
+    files *f = *state;
+    char   path[512];
+    files_put(f, "t10k-images-idx3-ubyte.gz", idx_images, sizeof idx_images, path);
+    ln_error error = {0};
+    assert_null(ln_data_open(f->context, "mnist", "test", f->folder, &error));
+    assert_int_equal(error.status, LN_E_FORMAT);
+    assert_non_null(strstr(error.message, "SHA-256"));
+    assert_non_null(strstr(error.message, path));
+}
+
+static void says_where_it_looked(void **state) {
+    files      *f = *state;
+    ln_error    error = {0};
+    const char *set = getenv("LINNET_DATA");
+    char        kept[512] = "";
+    if (set) snprintf(kept, sizeof kept, "%s", set);
+    setenv("LINNET_DATA", "/nowhere", 1);
+    ln_data *data = ln_data_open(f->context, "mnist", "train", f->folder, &error);
+    if (set) setenv("LINNET_DATA", kept, 1);
+    else unsetenv("LINNET_DATA");
+    if (data) { /* one is installed, or lies beside this program */
+        ln_data_free(data);
+        return;
+    }
+    assert_int_equal(error.status, LN_E_IO);
+    assert_non_null(strstr(error.message, f->folder));
+    assert_non_null(strstr(error.message, "/nowhere"));
+    assert_non_null(strstr(error.message, "/../share/linnet/data"));
+}
+
+static bool open_and_split(files *f, void *path, ln_error *error) {
+    ln_data   *data = ln_data_open(f->context, path, NULL, NULL, error);
+    ln_data   *part = data ? ln_data_split(data, 0.5, 1, error) : NULL;
+    const bool good = part != NULL;
+    ln_data_free(part);
+    ln_data_free(data);
+    return good;
+}
+
+static bool open_mnist(files *f, void *argument, ln_error *error) {
+    ln_data *data = ln_data_open(f->context, "mnist", "test", argument, error);
+    ln_data_free(data);
+    return data != NULL;
+}
+
+static void every_allocation_may_fail(void **state) {
+    files *f = *state;
+    char   path[512], sibling[512], folder[] = LN_SOURCE_DIR "/data";
+    files_put(f, "x-images-idx3-ubyte", idx_images, sizeof idx_images, path);
+    files_put(f, "x-labels-idx1-ubyte", idx_labels, sizeof idx_labels, sibling);
+    assert_in_range(files_fail_each(f, open_and_split, path), 8, 30);
+    assert_in_range(files_fail_each(f, open_mnist, folder), 8, 30);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FILES_TEST(describes_what_was_given),
+        FILES_TEST(floats_may_lack_labels),
+        FILES_TEST(impossible_sizes_are_told),
+        FILES_TEST(a_split_shares_and_covers),
+        FILES_TEST(a_seed_draws_the_same),
+        FILES_TEST(a_draw_is_fair),
+        FILES_TEST(impossible_splits_change_nothing),
+        FILES_TEST(fits_mean_and_deviation),
+        FILES_TEST(a_view_is_fitted_alone),
+        FILES_TEST(a_path_opens_with_its_sibling),
+        FILES_TEST(wrong_names_and_files_are_told),
+        FILES_TEST(opens_mnist),
+        FILES_TEST(mnist_takes_its_own_size),
+        FILES_TEST(foreign_mnist_files_are_told),
+        FILES_TEST(says_where_it_looked),
+        FILES_TEST(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
