@@ -222,7 +222,8 @@ static bool predict_all(prediction *p, ln_error *error) {
                                              : predict_set(p, a->words[i], error)))
             return false;
     if (p->answers.n_labelled)
-        printf("%s%zu images, %zu correct (%.2f %%)\n", p->shows ? "\n" : "", p->answers.n_labelled, p->answers.n_right,
+        printf("%s%zu image%s, %zu correct (%.2f %%)\n", p->shows ? "\n" : "", p->answers.n_labelled,
+               p->answers.n_labelled == 1 ? "" : "s", p->answers.n_right,
                100 * (double)p->answers.n_right / (double)p->answers.n_labelled);
     if (!p->out) return true;
     return ends_in(p->out, ".npz") ? write_npz(p, error) : write_csv(p, error);

@@ -23,42 +23,93 @@ typedef struct args {
     int      count;
 } args;
 
-typedef struct common_args { int init; double std; } common_args;
+typedef struct common_args {
+    int    init;
+    double std;
+} common_args;
 
 static const char *const modes[] = {"mean", "sum", "none", NULL};
 static const char *const inits[] = {"pytorch", "normal", NULL};
 
 static const ln_attr table[] = {
-    {.key = "out_channels", .type = LN_ATTR_INT, .offset = offsetof(args, out), .required = true, .positional = true,
-     .low = 1, .high = 65536, .help = "channels of the output"},
-    {.key = "kernel", .type = LN_ATTR_SIZE2, .offset = offsetof(args, kernel), .required = true, .positional = true,
-     .low = 1, .high = 1024, .help = "height and width of the window"},
-    {.key = "stride", .type = LN_ATTR_SIZE2, .offset = offsetof(args, stride), .positional = true, .preset = 1, .low = 1,
-     .high = 1024, .help = "step of the window"},
+    {.key = "out_channels",
+     .type = LN_ATTR_INT,
+     .offset = offsetof(args, out),
+     .required = true,
+     .positional = true,
+     .low = 1,
+     .high = 65536,
+     .help = "channels of the output"},
+    {.key = "kernel",
+     .type = LN_ATTR_SIZE2,
+     .offset = offsetof(args, kernel),
+     .required = true,
+     .positional = true,
+     .low = 1,
+     .high = 1024,
+     .help = "height and width of the window"},
+    {.key = "stride",
+     .type = LN_ATTR_SIZE2,
+     .offset = offsetof(args, stride),
+     .positional = true,
+     .preset = 1,
+     .low = 1,
+     .high = 1024,
+     .help = "step of the window"},
     {.key = "bias", .type = LN_ATTR_BOOL, .offset = offsetof(args, bias), .preset = 1, .help = "add a bias"},
-    {.key = "rate", .type = LN_ATTR_FLOAT, .offset = offsetof(args, rate), .preset = 0.1, .low = 0, .high = 1,
+    {.key = "rate",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(args, rate),
+     .preset = 0.1,
+     .low = 0,
+     .high = 1,
      .help = "a rate"},
-    {.key = "free_rate", .type = LN_ATTR_FLOAT, .offset = offsetof(args, free_rate), .low = -INFINITY, .high = INFINITY,
+    {.key = "free_rate",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(args, free_rate),
+     .low = -INFINITY,
+     .high = INFINITY,
      .help = "any rate"},
-    {.key = "low_rate", .type = LN_ATTR_FLOAT, .offset = offsetof(args, low_rate), .low = -1, .high = INFINITY,
+    {.key = "low_rate",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(args, low_rate),
+     .low = -1,
+     .high = INFINITY,
      .help = "a rate that may be large"},
-    {.key = "mode", .type = LN_ATTR_CHOICE, .offset = offsetof(args, mode), .preset = 1, .choices = modes,
+    {.key = "mode",
+     .type = LN_ATTR_CHOICE,
+     .offset = offsetof(args, mode),
+     .preset = 1,
+     .choices = modes,
      .help = "how to reduce"},
     {.key = "with", .type = LN_ATTR_NAME, .offset = offsetof(args, with), .help = "another layer"},
-    {.key = "count", .type = LN_ATTR_INT, .offset = offsetof(args, count), .preset = -3, .low = -INFINITY,
-     .high = INFINITY, .help = "any count"},
+    {.key = "count",
+     .type = LN_ATTR_INT,
+     .offset = offsetof(args, count),
+     .preset = -3,
+     .low = -INFINITY,
+     .high = INFINITY,
+     .help = "any count"},
     {0}};
 
-static const ln_attr common[] = {
-    {.key = "init", .type = LN_ATTR_CHOICE, .offset = offsetof(common_args, init), .positional = true, .choices = inits,
-     .help = "how parameters are drawn"},
-    {.key = "std", .type = LN_ATTR_FLOAT, .offset = offsetof(common_args, std), .preset = 0.01, .high = 1e6,
-     .help = "deviation"},
-    {0}};
+static const ln_attr common[] = {{.key = "init",
+                                  .type = LN_ATTR_CHOICE,
+                                  .offset = offsetof(common_args, init),
+                                  .positional = true,
+                                  .choices = inits,
+                                  .help = "how parameters are drawn"},
+                                 {.key = "std",
+                                  .type = LN_ATTR_FLOAT,
+                                  .offset = offsetof(common_args, std),
+                                  .preset = 0.01,
+                                  .high = 1e6,
+                                  .help = "deviation"},
+                                 {0}};
 
 static const ln_attr nothing[] = {{0}};
 static const ln_attr join[] = {
-    {.key = "with", .type = LN_ATTR_NAME, .offset = 0, .required = true, .positional = true, .help = "another layer"}, {0}};
+    {.key = "with", .type = LN_ATTR_NAME, .offset = 0, .required = true, .positional = true, .help = "another layer"},
+    {0}};
 
 #define KEYS "allowed: out_channels, kernel, stride, bias, rate, free_rate, low_rate, mode, with, count, init, std"
 
@@ -66,7 +117,9 @@ static const ln_attr join[] = {
 
 static void lines(void **state) {
     (void)state;
-    static const struct { const char *text, *word, *from, *as, *rest; } cases[] = {
+    static const struct {
+        const char *text, *word, *from, *as, *rest;
+    } cases[] = {
         {"relu", "relu", "", "", ""},
         {"conv2d 6 kernel=5 from x as y", "conv2d", "x", "y", "6 kernel=5"},
         {"  conv2d\t 6\n  kernel=5  ", "conv2d", "", "", "6 kernel=5"},
@@ -88,12 +141,15 @@ static void lines(void **state) {
 
 static void bad_lines(void **state) {
     (void)state;
-    static const struct { const char *text, *message; } cases[] = {
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
         {"", "layer: the line is empty; begin it with a name"},
         {" \t\n", "layer: the line is empty; begin it with a name"},
         {"conv2d, 6", "layer: 'conv2d,' is not a name; use 1 to 31 letters, digits, '_' or '-'"},
-        {"aaaaaaaaaabbbbbbbbbbccccccccccdd", "layer: 'aaaaaaaaaabbbbbbbbbbccccccccccdd' is not a name; use 1 to 31 letters, "
-                                             "digits, '_' or '-'"},
+        {"aaaaaaaaaabbbbbbbbbbccccccccccdd",
+         "layer: 'aaaaaaaaaabbbbbbbbbbccccccccccdd' is not a name; use 1 to 31 letters, "
+         "digits, '_' or '-'"},
         {"relu from", "layer relu: 'from' stands without a name; write from NAME"},
         {"relu as", "layer relu: 'as' stands without a name; write as NAME"},
         {"relu as x as y", "layer relu: 'as' is given twice; leave one out"},
@@ -144,12 +200,13 @@ static void defaults(void **state) {
 
 static void parsing(void **state) {
     (void)state;
-    args        a;
-    common_args c;
-    ln_error    error = {0};
+    args              a;
+    common_args       c;
+    ln_error          error = {0};
     const char *const full = "6 5x3 2 bias=false rate=0.25 free_rate=-1e300 low_rate=1e9 mode=none with=c-1 "
                              "count=-2147483648 init=normal std=2";
-    if (ln_attr_parse(full, "layer conv2d", table, &a, sizeof a, common, &c, sizeof c, &error)) fail_msg("%s", error.message);
+    if (ln_attr_parse(full, "layer conv2d", table, &a, sizeof a, common, &c, sizeof c, &error))
+        fail_msg("%s", error.message);
     assert_int_equal(a.out, 6);
     assert_int_equal(a.kernel.h, 5);
     assert_int_equal(a.kernel.w, 3);
@@ -166,9 +223,12 @@ static void parsing(void **state) {
 
 static void positions_and_defaults(void **state) {
     (void)state;
-    static const struct { const char *rest; int out, kernel, stride; } cases[] = {
+    static const struct {
+        const char *rest;
+        int         out, kernel, stride;
+    } cases[] = {
         {"6 5", 6, 5, 1},
-        {"kernel=5 6", 6, 5, 1},            /* the next of those not given by key */
+        {"kernel=5 6", 6, 5, 1}, /* the next of those not given by key */
         {"6 stride=4 kernel=5", 6, 5, 4},
         {"\t kernel=1024\n out_channels=65536 ", 65536, 1024, 1},
         {"stride=1 6 5", 6, 5, 1},
@@ -189,7 +249,9 @@ static void positions_and_defaults(void **state) {
 
 static void bad_arguments(void **state) {
     (void)state;
-    static const struct { const char *rest, *message; } cases[] = {
+    static const struct {
+        const char *rest, *message;
+    } cases[] = {
         {"6 kernal=5", "unknown argument 'kernal'; " KEYS "; did you mean 'kernel'?"},
         {"6 5 stdd=1", "unknown argument 'stdd'; " KEYS "; did you mean 'std'?"},
         {"6 5 elephant=1", "unknown argument 'elephant'; " KEYS},
@@ -245,7 +307,8 @@ static void bad_arguments(void **state) {
         ln_attr_defaults(table, &preset, sizeof preset);
         ln_attr_defaults(common, &common_preset, sizeof common_preset);
         snprintf(message, sizeof message, "layer conv2d: %s", cases[i].message);
-        const ln_status status = ln_attr_parse(cases[i].rest, "layer conv2d", table, &a, sizeof a, common, &c, sizeof c, &error);
+        const ln_status status =
+            ln_attr_parse(cases[i].rest, "layer conv2d", table, &a, sizeof a, common, &c, sizeof c, &error);
         if (status != LN_E_ARGUMENT || strcmp(error.message, message))
             fail_msg("'%s' gives\n%s\nnot\n%s", cases[i].rest, error.message, message);
         assert_memory_equal(&a, &preset, sizeof a);
@@ -276,7 +339,8 @@ static void names(void **state) {
     assert_string_equal(name, longest);
     longest[31] = 'a';
     longest[32] = '\0';
-    assert_int_equal(ln_attr_parse(longest, "layer add", join, name, sizeof name, NULL, NULL, 0, &error), LN_E_ARGUMENT);
+    assert_int_equal(ln_attr_parse(longest, "layer add", join, name, sizeof name, NULL, NULL, 0, &error),
+                     LN_E_ARGUMENT);
     assert_int_equal(ln_attr_parse("", "layer add", join, name, sizeof name, NULL, NULL, 0, &error), LN_E_ARGUMENT);
     assert_string_equal(error.message, "layer add: argument missing: with (name, required): another layer");
 }
@@ -289,8 +353,9 @@ static void a_word_too_long(void **state) {
     memset(text, '1', sizeof text);
     text[256] = '\0';
     assert_int_equal(ln_attr_parse(text, "layer", table, &a, sizeof a, NULL, NULL, 0, &error), LN_E_ARGUMENT);
-    assert_string_equal(error.message, "layer: '1111111111111111111111111111111111111111...' is longer than 255 characters; "
-                                       "shorten it");
+    assert_string_equal(error.message,
+                        "layer: '1111111111111111111111111111111111111111...' is longer than 255 characters; "
+                        "shorten it");
     text[255] = '\0';
     assert_int_equal(ln_attr_parse(text, "layer", table, &a, sizeof a, NULL, NULL, 0, &error), LN_E_ARGUMENT);
     assert_non_null(strstr(error.message, "is outside 1 to 65536"));
@@ -324,12 +389,12 @@ static void checking(void **state) {
     a.kernel = (ln_size2){5, 5};
     const args good = a;
     assert_int_equal(ln_attr_check("layer conv2d", table, &a, &error), LN_OK);
-#define BAD(field, value, text)                                                             \
-    do {                                                                                    \
-        a = good;                                                                           \
-        a.field = (value);                                                                  \
-        assert_int_equal(ln_attr_check("layer conv2d", table, &a, &error), LN_E_ARGUMENT);  \
-        assert_string_equal(error.message, "layer conv2d: " text);                          \
+#define BAD(field, value, text)                                                            \
+    do {                                                                                   \
+        a = good;                                                                          \
+        a.field = (value);                                                                 \
+        assert_int_equal(ln_attr_check("layer conv2d", table, &a, &error), LN_E_ARGUMENT); \
+        assert_string_equal(error.message, "layer conv2d: " text);                         \
     } while (0)
     BAD(out, 0, "out_channels=0 is outside 1 to 65536");
     BAD(kernel.w, -1, "kernel=5x-1 is outside 1 to 1024");
@@ -354,12 +419,15 @@ static void checking(void **state) {
 
 static void printing(void **state) {
     (void)state;
-    static const struct { const char *rest, *printed; } cases[] = {
+    static const struct {
+        const char *rest, *printed;
+    } cases[] = {
         {"6 5", " 6 5"},
         {"kernel=5x5 out_channels=6 stride=1 bias=true rate=1e-1 mode=sum", " 6 5"},
         {"6 5x3 2x1 bias=false", " 6 5x3 2x1 bias=false"},
-        {"6 5 free_rate=-0.30000000000000004 mode=mean with=x count=7", " 6 5 free_rate=-0.30000000000000004 mode=mean with=x "
-                                                                       "count=7"},
+        {"6 5 free_rate=-0.30000000000000004 mode=mean with=x count=7",
+         " 6 5 free_rate=-0.30000000000000004 mode=mean with=x "
+         "count=7"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         args   a, back;
@@ -386,7 +454,10 @@ static void printing_bare(void **state) {
         {.key = "other", .type = LN_ATTR_INT, .offset = 8, .high = 9, .help = ""},
         {.key = "second", .type = LN_ATTR_INT, .offset = 4, .positional = true, .preset = 2, .high = 9, .help = ""},
         {0}};
-    static const struct { int values[3]; const char *printed; } cases[] = {
+    static const struct {
+        int         values[3];
+        const char *printed;
+    } cases[] = {
         {{1, 2, 0}, ""}, {{3, 2, 0}, " 3"}, {{3, 4, 0}, " 3 4"}, {{1, 4, 0}, " second=4"}, {{3, 4, 5}, " 3 other=5 4"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[64];

@@ -1,4 +1,4 @@
-/* The context: options and environment, memory and its count, allocations that fail, log, cores, floating-point mode. */
+/* The context: options, environment, memory and its count, allocations that fail, log, cores, floating-point mode. */
 #include <fenv.h>
 #include <float.h>
 #include <pthread.h>
@@ -17,7 +17,9 @@
 #include "base/context.h"
 
 /* An allocator that counts, checks what it is told on release, and fails the call number fails_at (from 0). */
-typedef struct ledger { size_t n_calls, fails_at, n_live, n_bytes_live, n_bytes_most; } ledger;
+typedef struct ledger {
+    size_t n_calls, fails_at, n_live, n_bytes_live, n_bytes_most;
+} ledger;
 
 static void *ledger_allocate(void *user, size_t n_bytes, size_t alignment) {
     ledger *const l = user;
@@ -71,7 +73,10 @@ static void without_options(void **state) {
 
 static void older_and_newer_callers(void **state) {
     (void)state;
-    struct { ln_context_options known; char *newer; } options = {.known = {.n_threads = 2, .isa = "nonsense"}};
+    struct {
+        ln_context_options known;
+        char              *newer;
+    } options = {.known = {.n_threads = 2, .isa = "nonsense"}};
     ln_error error = {0};
     options.known.size = offsetof(ln_context_options, isa); /* before there was isa: what lies there is not read */
     ln_context *context = ln_context_new(&options.known, &error);
@@ -89,7 +94,8 @@ static void older_and_newer_callers(void **state) {
     assert_non_null(strstr(error.message, "does not know; use a newer library"));
     options.known.size = 0;
     assert_null(ln_context_new(&options.known, &error));
-    assert_string_equal(error.message, "context: options.size=0 is too small; begin with LN_CONTEXT_OPTIONS, which sets it");
+    assert_string_equal(error.message,
+                        "context: options.size=0 is too small; begin with LN_CONTEXT_OPTIONS, which sets it");
 }
 
 static void an_allocator_without_functions(void **state) {
@@ -124,7 +130,9 @@ static void thread_counts(void **state) {
 static void bad_thread_counts(void **state) {
     (void)state;
     static const char range[] = " is outside 0 to 1024; 0 takes as many as this process may use";
-    static const struct { const char *text, *message; } cases[] = {
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
         {"two", "context: LINNET_THREADS='two' is not a whole number; write 1 to 1024"},
         {"2 ", "context: LINNET_THREADS='2 ' is not a whole number; write 1 to 1024"},
         {"0", "context: LINNET_THREADS=0 is outside 1 to 1024"},
@@ -161,7 +169,8 @@ static void try_isa(ln_isa isa) {
             assert_string_equal(ln_context_isa(context), name);
         } else {
             char begin[64];
-            snprintf(begin, sizeof begin, "context: %s='%s' is not available", by_environment ? "LINNET_ISA" : "isa", name);
+            snprintf(begin, sizeof begin, "context: %s='%s' is not available", by_environment ? "LINNET_ISA" : "isa",
+                     name);
             assert_null(context);
             assert_int_equal(error.status, LN_E_UNSUPPORTED);
             assert_int_equal(strncmp(error.message, begin, strlen(begin)), 0);
@@ -253,7 +262,8 @@ static void blocks(void **state) {
     ln_context *const   context = with_ledger(&l, 1, NULL);
     const size_t        n_before = l.n_live;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        unsigned char *const block = ln_allocate(context, sizes[i]), *const zeros = ln_allocate_zeroed(context, sizes[i]);
+        unsigned char *const block = ln_allocate(context, sizes[i]), *const zeros =
+                                                                         ln_allocate_zeroed(context, sizes[i]);
         assert_non_null(block);
         assert_int_equal((uintptr_t)block % 64, 0);
         assert_int_equal((uintptr_t)zeros % 64, 0);
@@ -322,7 +332,12 @@ static void accounting(void **state) {
 
 /* ---------------------------------------------------------------- together */
 
-typedef struct tenant { ln_context *context; int n_threads, total; unsigned sums[3]; bool good; } tenant;
+typedef struct tenant {
+    ln_context *context;
+    int         n_threads, total;
+    unsigned    sums[3];
+    bool        good;
+} tenant;
 
 static void add_up(void *argument, int t) {
     tenant *const u = argument;
@@ -385,7 +400,9 @@ static void logging(void **state) {
 /* ------------------------------------------------------------------- cores */
 
 /* A tree of control groups under a folder of its own. */
-typedef struct tree { char root[64], membership[96]; } tree;
+typedef struct tree {
+    char root[64], membership[96];
+} tree;
 
 static void write_text(const char *path, const char *text) {
     FILE *const file = fopen(path, "w");
@@ -397,10 +414,8 @@ static void write_text(const char *path, const char *text) {
 static void put(const tree *t, const char *name, const char *text) {
     char path[160];
     snprintf(path, sizeof path, "%s/%s", t->root, name);
-    if (text)
-        write_text(path, text);
-    else
-        assert_int_equal(mkdir(path, 0700), 0);
+    if (text) write_text(path, text);
+    else assert_int_equal(mkdir(path, 0700), 0);
 }
 
 static void quota_is(const tree *t, const char *membership, int cores) {
@@ -412,7 +427,8 @@ static void quotas(void **state) {
     (void)state;
     const char *const folder = getenv("TMPDIR");
     tree              t;
-    snprintf(t.root, sizeof t.root, "%.32s/linnet-test-XXXXXX", folder && *folder && strlen(folder) < 32 ? folder : "/tmp");
+    snprintf(t.root, sizeof t.root, "%.32s/linnet-test-XXXXXX",
+             folder && *folder && strlen(folder) < 32 ? folder : "/tmp");
     assert_non_null(mkdtemp(t.root));
     snprintf(t.membership, sizeof t.membership, "%s/membership", t.root);
     put(&t, "a", NULL), put(&t, "a/b", NULL), put(&t, "cpu", NULL), put(&t, "cpu/d", NULL);

@@ -35,8 +35,11 @@ static void fail_fills_and_returns(void **state) {
 
 static void messages_stay_one_line_and_show_where_they_were_cut(void **state) {
     (void)state;
-    struct { ln_error error; char guard[8]; } fenced = {.guard = "fenced"};
-    char     text[2000];
+    struct {
+        ln_error error;
+        char     guard[8];
+    } fenced = {.guard = "fenced"};
+    char text[2000];
     ln_fail(&fenced.error, LN_E_FORMAT, "a\nb\t\x1b[31m\x7fz");
     assert_string_equal(fenced.error.message, "a?b??[31m?z");
     memset(text, 'x', sizeof text);
@@ -64,20 +67,23 @@ static void memory_and_files(void **state) {
 
 static void nearest(void **state) {
     (void)state;
-    static const char *const words[] = {"out_channels", "kernel", "stride", "padding", "groups", "bias", "lr", "conv2d"};
-    static const struct { const char *word, *nearest; } cases[] = {
-        {"kernal", "kernel"},       /* one replaced */
-        {"kernell", "kernel"},      /* one too many */
-        {"kernl", "kernel"},        /* one left out */
-        {"kenrel", "kernel"},       /* neighbours swapped: 1, so that two more may be wrong */
-        {"ekrenl", "kernel"},       /* swap, swap = 2: a third of 6 */
+    static const char *const words[] = {"out_channels", "kernel", "stride", "padding",
+                                        "groups",       "bias",   "lr",     "conv2d"};
+    static const struct {
+        const char *word, *nearest;
+    } cases[] = {
+        {"kernal", "kernel"},  /* one replaced */
+        {"kernell", "kernel"}, /* one too many */
+        {"kernl", "kernel"},   /* one left out */
+        {"kenrel", "kernel"},  /* neighbours swapped: 1, so that two more may be wrong */
+        {"ekrenl", "kernel"},  /* swap, swap = 2: a third of 6 */
         {"krenll", "kernel"},
-        {"Kernel", "kernel"},       /* case counts nothing */
+        {"Kernel", "kernel"}, /* case counts nothing */
         {"CONV2D", "conv2d"},
-        {"conv", "conv2d"},         /* a third of the longer of the two */
-        {"con", NULL},              /* 3 edits of 6 */
+        {"conv", "conv2d"}, /* a third of the longer of the two */
+        {"con", NULL},      /* 3 edits of 6 */
         {"channels", "out_channels"},
-        {"lt", NULL},               /* two letters: no edit allowed */
+        {"lt", NULL}, /* two letters: no edit allowed */
         {"lr", "lr"},
         {"", NULL},
         {"momentum", NULL},
@@ -118,15 +124,43 @@ static void nearest_of_long_words(void **state) {
 
 static void read_numbers(void **state) {
     (void)state;
-    static const struct { const char *text; ln_status status; double value; } cases[] = {
-        {"0", LN_OK, 0},         {"-0", LN_OK, -0.0},         {"1", LN_OK, 1},           {"+1.5", LN_OK, 1.5},
-        {".5", LN_OK, 0.5},      {"5.", LN_OK, 5},            {"1e-4", LN_OK, 1e-4},     {"1E+3", LN_OK, 1000},
-        {"0e9999", LN_OK, 0},    {"5e-324", LN_OK, 5e-324},   {"0.1", LN_OK, 0.1},       {"1.7976931348623157e308", LN_OK, 1.7976931348623157e308},
-        {"", LN_E_FORMAT, 0},    {".", LN_E_FORMAT, 0},       {"-", LN_E_FORMAT, 0},     {"e5", LN_E_FORMAT, 0},
-        {"1e", LN_E_FORMAT, 0},  {"1e+", LN_E_FORMAT, 0},     {"1.2.3", LN_E_FORMAT, 0}, {"1,5", LN_E_FORMAT, 0},
-        {"1 ", LN_E_FORMAT, 0},  {" 1", LN_E_FORMAT, 0},      {"1x", LN_E_FORMAT, 0},    {"0x10", LN_E_FORMAT, 0},
-        {"nan", LN_E_FORMAT, 0}, {"inf", LN_E_FORMAT, 0},     {"-inf", LN_E_FORMAT, 0},  {"--1", LN_E_FORMAT, 0},
-        {"1e999", LN_E_ARGUMENT, 0}, {"-1e309", LN_E_ARGUMENT, 0}, {"1e-999", LN_E_ARGUMENT, 0}, {"-.001e-400", LN_E_ARGUMENT, 0},
+    static const struct {
+        const char *text;
+        ln_status   status;
+        double      value;
+    } cases[] = {
+        {"0", LN_OK, 0},
+        {"-0", LN_OK, -0.0},
+        {"1", LN_OK, 1},
+        {"+1.5", LN_OK, 1.5},
+        {".5", LN_OK, 0.5},
+        {"5.", LN_OK, 5},
+        {"1e-4", LN_OK, 1e-4},
+        {"1E+3", LN_OK, 1000},
+        {"0e9999", LN_OK, 0},
+        {"5e-324", LN_OK, 5e-324},
+        {"0.1", LN_OK, 0.1},
+        {"1.7976931348623157e308", LN_OK, 1.7976931348623157e308},
+        {"", LN_E_FORMAT, 0},
+        {".", LN_E_FORMAT, 0},
+        {"-", LN_E_FORMAT, 0},
+        {"e5", LN_E_FORMAT, 0},
+        {"1e", LN_E_FORMAT, 0},
+        {"1e+", LN_E_FORMAT, 0},
+        {"1.2.3", LN_E_FORMAT, 0},
+        {"1,5", LN_E_FORMAT, 0},
+        {"1 ", LN_E_FORMAT, 0},
+        {" 1", LN_E_FORMAT, 0},
+        {"1x", LN_E_FORMAT, 0},
+        {"0x10", LN_E_FORMAT, 0},
+        {"nan", LN_E_FORMAT, 0},
+        {"inf", LN_E_FORMAT, 0},
+        {"-inf", LN_E_FORMAT, 0},
+        {"--1", LN_E_FORMAT, 0},
+        {"1e999", LN_E_ARGUMENT, 0},
+        {"-1e309", LN_E_ARGUMENT, 0},
+        {"1e-999", LN_E_ARGUMENT, 0},
+        {"-.001e-400", LN_E_ARGUMENT, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double          value = 42;
@@ -139,11 +173,25 @@ static void read_numbers(void **state) {
 
 static void read_integers(void **state) {
     (void)state;
-    static const struct { const char *text; ln_status status; int64_t value; } cases[] = {
-        {"0", LN_OK, 0}, {"-12", LN_OK, -12}, {"007", LN_OK, 7}, {"9223372036854775807", LN_OK, INT64_MAX},
-        {"-9223372036854775808", LN_OK, INT64_MIN}, {"9223372036854775808", LN_E_ARGUMENT, 0},
-        {"", LN_E_FORMAT, 0}, {"-", LN_E_FORMAT, 0}, {"+1", LN_E_FORMAT, 0}, {"1.0", LN_E_FORMAT, 0},
-        {"1e3", LN_E_FORMAT, 0}, {" 1", LN_E_FORMAT, 0}, {"1 ", LN_E_FORMAT, 0}, {"0x1", LN_E_FORMAT, 0},
+    static const struct {
+        const char *text;
+        ln_status   status;
+        int64_t     value;
+    } cases[] = {
+        {"0", LN_OK, 0},
+        {"-12", LN_OK, -12},
+        {"007", LN_OK, 7},
+        {"9223372036854775807", LN_OK, INT64_MAX},
+        {"-9223372036854775808", LN_OK, INT64_MIN},
+        {"9223372036854775808", LN_E_ARGUMENT, 0},
+        {"", LN_E_FORMAT, 0},
+        {"-", LN_E_FORMAT, 0},
+        {"+1", LN_E_FORMAT, 0},
+        {"1.0", LN_E_FORMAT, 0},
+        {"1e3", LN_E_FORMAT, 0},
+        {" 1", LN_E_FORMAT, 0},
+        {"1 ", LN_E_FORMAT, 0},
+        {"0x1", LN_E_FORMAT, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t         value = 42;
@@ -163,9 +211,21 @@ static void assert_reads_back(double value) {
 
 static void printed_numbers_are_short_and_read_back(void **state) {
     (void)state;
-    static const struct { double value; const char *text; } cases[] = {
-        {0, "0"}, {-0.0, "-0"}, {1, "1"}, {0.1, "0.1"}, {9.95, "9.95"}, {-2.5, "-2.5"}, {1e-4, "0.0001"}, {1e300, "1e+300"},
-        {1.0 / 3, "0.3333333333333333"}, {0.1 + 0.2, "0.30000000000000004"}, {123456789012345678., "1.2345678901234568e+17"},
+    static const struct {
+        double      value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-0.0, "-0"},
+        {1, "1"},
+        {0.1, "0.1"},
+        {9.95, "9.95"},
+        {-2.5, "-2.5"},
+        {1e-4, "0.0001"},
+        {1e300, "1e+300"},
+        {1.0 / 3, "0.3333333333333333"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {123456789012345678., "1.2345678901234568e+17"},
     };
     char text[LN_NUMBER_TEXT];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -185,7 +245,8 @@ static void printed_numbers_are_short_and_read_back(void **state) {
 
 static void numbers_in_a_locale_with_decimal_commas(void **state) {
     (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8", "es_ES.UTF-8", "de_DE"};
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8",  "fr_FR.UTF-8",
+                                        "nl_NL.UTF-8", "es_ES.UTF-8", "de_DE"};
     size_t                   i = 0;
     char                     text[LN_NUMBER_TEXT];
     ln_error                 error;

@@ -49,7 +49,10 @@ static void parts_cover_all(void **state) {
 
 /* -------------------------------------------------------------------- runs */
 
-typedef struct roll { int calls[MOST]; pthread_t thread[MOST]; } roll;
+typedef struct roll {
+    int       calls[MOST];
+    pthread_t thread[MOST];
+} roll;
 
 static void call(void *argument, int t) {
     roll *const r = argument;
@@ -122,7 +125,13 @@ static void teams_that_never_run(void **state) {
 
 /* ---------------------------------------------------------------- barriers */
 
-typedef struct relay { ln_threads *threads; int n, rounds, wrong[MOST]; struct { int round, pad[15]; } cell[MOST]; } relay;
+typedef struct relay {
+    ln_threads *threads;
+    int         n, rounds, wrong[MOST];
+    struct {
+        int round, pad[15];
+    } cell[MOST];
+} relay;
 
 /* Each round every thread writes its cell, meets the others, reads all cells, and meets them again. */
 static void take_turns(void *argument, int t) {
@@ -165,7 +174,10 @@ static void barriers_of_changing_runs(void **state) {
 
 /* ----------------------------------------------------------------- members */
 
-typedef struct condition { bool flushes, blocks; char name[16]; } condition;
+typedef struct condition {
+    bool flushes, blocks;
+    char name[16];
+} condition;
 
 static void look(void *argument, int t) {
     condition *const c = (condition *)argument + t;
@@ -211,7 +223,8 @@ static int refused(void) {
     if (setrlimit(RLIMIT_AS, &little)) return 2;
     ln_context *const context = ln_context_new(&options, &error);
     if (context) return 2;
-    return error.status != LN_E_UNSUPPORTED || !strstr(error.message, "of 1000 (Resource temporarily unavailable); ask for");
+    return error.status != LN_E_UNSUPPORTED ||
+           !strstr(error.message, "of 1000 (Resource temporarily unavailable); ask for");
 }
 #endif
 
@@ -234,16 +247,11 @@ static void threads_refused_by_the_system(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parts_cover_all),
-        cmocka_unit_test(runs_reach_their_members),
-        cmocka_unit_test(runs_wake_sleepers),
-        cmocka_unit_test(runs_wait_for_the_slowest),
-        cmocka_unit_test(many_runs),
-        cmocka_unit_test(teams_that_never_run),
-        cmocka_unit_test(barriers),
-        cmocka_unit_test(barriers_of_changing_runs),
-        cmocka_unit_test(members_are_set_up),
-        cmocka_unit_test(threads_refused_by_the_system),
+        cmocka_unit_test(parts_cover_all),    cmocka_unit_test(runs_reach_their_members),
+        cmocka_unit_test(runs_wake_sleepers), cmocka_unit_test(runs_wait_for_the_slowest),
+        cmocka_unit_test(many_runs),          cmocka_unit_test(teams_that_never_run),
+        cmocka_unit_test(barriers),           cmocka_unit_test(barriers_of_changing_runs),
+        cmocka_unit_test(members_are_set_up), cmocka_unit_test(threads_refused_by_the_system),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

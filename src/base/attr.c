@@ -14,7 +14,10 @@
 enum { LN_WORD = 32, LN_REST = 256, LN_MAX_ROWS = 64, LN_LIST = 400, LN_RANGE = 2 * LN_NUMBER_TEXT + 16 };
 
 /* Text that grows to the right and remembers how long it would be; snprintf's rules. */
-typedef struct output { char *to; size_t size, length; } output;
+typedef struct output {
+    char  *to;
+    size_t size, length;
+} output;
 
 __attribute__((format(printf, 2, 3))) static void append(output *t, const char *format, ...) {
     const size_t left = t->length < t->size ? t->size - t->length : 0;
@@ -86,12 +89,9 @@ ln_status ln_line_split(const char *text, const char *who, ln_line *line, ln_err
     ln_status status = copy_name(found.word, word, length, who, error);
     snprintf(owner, sizeof owner, "%s %s", who, found.word);
     while (status == LN_OK && (word = next_word(&text, &length))) {
-        if (is_word(word, length, "from"))
-            status = split_name(found.from, "from", &text, owner, error);
-        else if (is_word(word, length, "as"))
-            status = split_name(found.as, "as", &text, owner, error);
-        else
-            status = split_rest(found.rest, word, length, owner, error);
+        if (is_word(word, length, "from")) status = split_name(found.from, "from", &text, owner, error);
+        else if (is_word(word, length, "as")) status = split_name(found.as, "as", &text, owner, error);
+        else status = split_rest(found.rest, word, length, owner, error);
     }
     if (status == LN_OK) *line = found;
     return status;
@@ -100,7 +100,11 @@ ln_status ln_line_split(const char *text, const char *who, ln_line *line, ln_err
 /* ------------------------------------------------------------------ values */
 
 /* An argument's value, of whichever type. */
-typedef struct value { double number; ln_size2 size; char name[LN_WORD + 1]; } value;
+typedef struct value {
+    double   number;
+    ln_size2 size;
+    char     name[LN_WORD + 1];
+} value;
 
 static value load(const ln_attr *a, const void *args) {
     const void *const from = (const unsigned char *)args + a->offset;
@@ -167,10 +171,8 @@ static void print_value(const ln_attr *a, const value *v, output *t) {
         break;
     case LN_ATTR_BOOL: append(t, "%s", v->number != 0 ? "true" : "false"); break;
     case LN_ATTR_CHOICE:
-        if (v->number >= 0 && v->number < (double)choice_count(a))
-            append(t, "%s", a->choices[(size_t)v->number]);
-        else
-            append(t, "%s", ln_number_print(v->number, number));
+        if (v->number >= 0 && v->number < (double)choice_count(a)) append(t, "%s", a->choices[(size_t)v->number]);
+        else append(t, "%s", ln_number_print(v->number, number));
         break;
     case LN_ATTR_NAME: append(t, "%s", v->name); break;
     }
@@ -178,7 +180,7 @@ static void print_value(const ln_attr *a, const value *v, output *t) {
 
 /* ------------------------------------------------------------------ ranges */
 
-static bool is_whole(const ln_attr *a) { return a->type == LN_ATTR_INT || a->type == LN_ATTR_SIZE2; }
+static bool   is_whole(const ln_attr *a) { return a->type == LN_ATTR_INT || a->type == LN_ATTR_SIZE2; }
 static double low_of(const ln_attr *a) { return is_whole(a) ? fmax(a->low, INT_MIN) : a->low; }
 static double high_of(const ln_attr *a) { return is_whole(a) ? fmin(a->high, INT_MAX) : a->high; }
 
@@ -188,20 +190,16 @@ static void print_range(const ln_attr *a, output *t) {
     const double least = low_of(a), most = high_of(a);
     ln_number_print(least, low);
     ln_number_print(most, high);
-    if (isinf(least) && isinf(most))
-        append(t, "any number");
-    else if (isinf(most))
-        append(t, "%s or more", low);
-    else if (isinf(least))
-        append(t, "%s or less", high);
-    else
-        append(t, "%s to %s", low, high);
+    if (isinf(least) && isinf(most)) append(t, "any number");
+    else if (isinf(most)) append(t, "%s or more", low);
+    else if (isinf(least)) append(t, "%s or less", high);
+    else append(t, "%s to %s", low, high);
 }
 
 static ln_status fail_range(const char *owner, const ln_attr *a, const char *shown, ln_error *error) {
     char       range[LN_RANGE];
     const bool open = isinf(low_of(a)) || isinf(high_of(a));
-    output       t = {range, sizeof range, 0};
+    output     t = {range, sizeof range, 0};
     print_range(a, &t);
     return ln_fail(error, LN_E_ARGUMENT, "%s: %s=%.60s is %s %s", owner, a->key, shown,
                    open ? "out of range; write" : "outside", range);
@@ -222,7 +220,7 @@ static ln_status check_range(const char *owner, const ln_attr *a, const value *v
 /* "owner: key='word' is not WHAT; write HOW". */
 static ln_status fail_type(const char *owner, const ln_attr *a, const char *word, const char *what, const char *how,
                            ln_error *error) {
-    char range[LN_RANGE];
+    char   range[LN_RANGE];
     output t = {range, sizeof range, 0};
     print_range(a, &t);
     return ln_fail(error, LN_E_ARGUMENT, "%s: %s='%.60s' is not %s; write %s", owner, a->key, word, what,
@@ -231,7 +229,7 @@ static ln_status fail_type(const char *owner, const ln_attr *a, const char *word
 
 static ln_status fail_choice(const char *owner, const ln_attr *a, const char *word, ln_error *error) {
     char              list[LN_LIST] = "";
-    output              t = {list, sizeof list, 0};
+    output            t = {list, sizeof list, 0};
     const char *const near = ln_nearest(word, a->choices, choice_count(a));
     for (size_t i = 0; a->choices[i]; i++) append(&t, "%s%s", i ? ", " : "", a->choices[i]);
     return ln_fail(error, LN_E_ARGUMENT, "%s: %s='%.60s' is not one of %s%s%s%s", owner, a->key, word, list,
@@ -294,8 +292,7 @@ static ln_status read_value(const char *owner, const ln_attr *a, const char *wor
         if (v->number == 0 && strcmp(word, "false") != 0)
             return fail_type(owner, a, word, "a yes or no", "true or false", error);
         return LN_OK;
-    case LN_ATTR_CHOICE:
-        return read_choice(a, word, &v->number) == LN_OK ? LN_OK : fail_choice(owner, a, word, error);
+    case LN_ATTR_CHOICE: return read_choice(a, word, &v->number) == LN_OK ? LN_OK : fail_choice(owner, a, word, error);
     default: return copy_name(v->name, word, strlen(word), owner, error);
     }
     return status == LN_OK ? check_range(owner, a, v, word, error) : fail_range(owner, a, word, error);
@@ -333,7 +330,7 @@ static size_t next_positional(const reader *r) {
 static ln_status fail_unknown(const reader *r, const char *what, const char *key) {
     const char *keys[LN_MAX_ROWS] = {NULL};
     char        list[LN_LIST] = "";
-    output        t = {list, sizeof list, 0};
+    output      t = {list, sizeof list, 0};
     for (size_t i = 0; i < r->n; i++) {
         keys[i] = row(r, i)->key;
         append(&t, "%s%s", i ? ", " : "", keys[i]);
@@ -353,7 +350,8 @@ static ln_status fail_described(const char *owner, const char *what, const ln_at
 
 static ln_status accept(reader *r, size_t i, const char *word) {
     const ln_attr *const a = row(r, i);
-    if (is_given(r, i)) return ln_fail(r->error, LN_E_ARGUMENT, "%s: '%s' is given twice; leave one out", r->owner, a->key);
+    if (is_given(r, i))
+        return ln_fail(r->error, LN_E_ARGUMENT, "%s: '%s' is given twice; leave one out", r->owner, a->key);
     value           v;
     const ln_status status = read_value(r->owner, a, word, &v, r->error);
     if (status != LN_OK) return status;
@@ -401,11 +399,17 @@ static size_t row_count(const ln_attr *table) {
 
 ln_status ln_attr_parse(const char *rest, const char *owner, const ln_attr *table, void *args, size_t size,
                         const ln_attr *common, void *common_args, size_t common_size, ln_error *error) {
-    reader r = {.owner = owner, .table = table, .common = common, .args = args, .common_args = common_args,
-                .n_table = row_count(table), .error = error};
+    reader r = {.owner = owner,
+                .table = table,
+                .common = common,
+                .args = args,
+                .common_args = common_args,
+                .n_table = row_count(table),
+                .error = error};
     r.n = r.n_table + row_count(common);
     if (r.n > LN_MAX_ROWS)
-        return ln_fail(error, LN_E_UNSUPPORTED, "%s: %zu arguments are more than %d; split them", owner, r.n, LN_MAX_ROWS);
+        return ln_fail(error, LN_E_UNSUPPORTED, "%s: %zu arguments are more than %d; split them", owner, r.n,
+                       LN_MAX_ROWS);
     ln_attr_defaults(table, args, size);
     if (common) ln_attr_defaults(common, common_args, common_size);
     const ln_status status = read_words(&r, rest);
@@ -427,7 +431,7 @@ void ln_attr_defaults(const ln_attr *table, void *args, size_t size) {
 
 static ln_status check_one(const char *owner, const ln_attr *a, const void *args, ln_error *error) {
     char        shown[LN_WORD + 2 * LN_NUMBER_TEXT];
-    output        t = {shown, sizeof shown, 0};
+    output      t = {shown, sizeof shown, 0};
     const value v = load(a, args);
     print_value(a, &v, &t);
     switch (a->type) {
@@ -454,7 +458,7 @@ ln_status ln_attr_check(const char *owner, const ln_attr *table, const void *arg
 
 size_t ln_attr_print(const ln_attr *table, const void *args, char *to, size_t size) {
     output t = {to, size, 0};
-    bool bare = true;
+    bool   bare = true;
     if (size) to[0] = '\0';
     for (const ln_attr *a = table; a->key; a++) {
         const value v = load(a, args), preset = preset_of(a);
@@ -483,7 +487,7 @@ static void print_type(const ln_attr *a, output *t) {
 }
 
 size_t ln_attr_describe(const ln_attr *a, char *to, size_t size) {
-    output        t = {to, size, 0};
+    output      t = {to, size, 0};
     const value preset = preset_of(a);
     append(&t, "%s (", a->key);
     print_type(a, &t);

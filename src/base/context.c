@@ -30,15 +30,14 @@ static void count_in(ln_context *context, size_t n_bytes) {
     const size_t now = atomic_fetch_add_explicit(&context->n_bytes_now, n_bytes, memory_order_relaxed) + n_bytes;
     size_t       peak = atomic_load_explicit(&context->n_bytes_peak, memory_order_relaxed);
     while (now > peak && !atomic_compare_exchange_weak_explicit(&context->n_bytes_peak, &peak, now,
-                                                                memory_order_relaxed, memory_order_relaxed)) {
-    }
+                                                                memory_order_relaxed, memory_order_relaxed)) {}
 }
 
 static size_t *head_of(void *memory) { return (size_t *)(void *)((unsigned char *)memory - LN_HEAD); }
 
 void *ln_allocate(ln_context *context, size_t n_bytes) {
     if (n_bytes > SIZE_MAX - LN_HEAD) return NULL;
-    const size_t total = n_bytes + LN_HEAD;
+    const size_t  total = n_bytes + LN_HEAD;
     size_t *const head = context->allocator.allocate(context->allocator.user, total, LN_HEAD);
     if (!head) return NULL;
     *head = total;
@@ -102,13 +101,15 @@ static ln_status read_options(const ln_context_options *given, ln_context_option
     if (!given) return LN_OK;
     if (given->size < offsetof(ln_context_options, n_threads) + sizeof given->n_threads)
         return ln_fail(error, LN_E_ARGUMENT,
-                       "context: options.size=%zu is too small; begin with LN_CONTEXT_OPTIONS, which sets it", given->size);
+                       "context: options.size=%zu is too small; begin with LN_CONTEXT_OPTIONS, which sets it",
+                       given->size);
     const unsigned char *const bytes = (const unsigned char *)given;
     for (size_t i = sizeof *options; i < given->size; i++)
         if (bytes[i])
             return ln_fail(error, LN_E_UNSUPPORTED,
                            "context: options.size=%zu, and an option is set that this library (%s, %zu bytes) does not "
-                           "know; use a newer library", given->size, ln_version(), sizeof *options);
+                           "know; use a newer library",
+                           given->size, ln_version(), sizeof *options);
     memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
     if (options->allocator && (!options->allocator->allocate || !options->allocator->release))
         return ln_fail(error, LN_E_ARGUMENT, "context: options.allocator lacks a function; give allocate and release");
@@ -136,7 +137,8 @@ static ln_status choose_threads(int wanted, int *n_threads, ln_error *error) {
             return ln_fail(error, LN_E_ARGUMENT, "context: LINNET_THREADS='%.40s' is not a whole number; write 1 to %d",
                            text, LN_MAX_THREADS);
         if (status || number < 1 || number > LN_MAX_THREADS)
-            return ln_fail(error, LN_E_ARGUMENT, "context: LINNET_THREADS=%.40s is outside 1 to %d", text, LN_MAX_THREADS);
+            return ln_fail(error, LN_E_ARGUMENT, "context: LINNET_THREADS=%.40s is outside 1 to %d", text,
+                           LN_MAX_THREADS);
         *n_threads = (int)number;
         return LN_OK;
     }
@@ -150,9 +152,12 @@ static ln_status fail_unavailable(const char *who, const char *name, ln_error *e
     size_t length = 0;
     for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++)
         if (ln_isa_available(isa))
-            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_isa_name(isa));
-    return ln_fail(error, LN_E_UNSUPPORTED, "context: %s='%s' is not available on this processor or in this build; "
-                   "available: %s", who, name, list);
+            length +=
+                (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_isa_name(isa));
+    return ln_fail(error, LN_E_UNSUPPORTED,
+                   "context: %s='%s' is not available on this processor or in this build; "
+                   "available: %s",
+                   who, name, list);
 }
 
 static ln_status choose_isa(const char *wanted, ln_isa *chosen, ln_error *error) {
@@ -208,7 +213,7 @@ ln_context *ln_context_new(const ln_context_options *options, ln_error *error) {
     }
     if (!context->exact)
         ln_warn(context, "this processor lacks fused multiply-add: results are sound, but their bits differ from other "
-                        "machines'");
+                         "machines'");
     return context;
 }
 

@@ -27,7 +27,9 @@ const char *ln_isa_name(ln_isa isa) {
 }
 
 #ifdef __x86_64__
-typedef struct x86_features { bool fma, avx2, avx512; } x86_features;
+typedef struct x86_features {
+    bool fma, avx2, avx512;
+} x86_features;
 
 /* The parts of the register file that the system saves for each thread; without them the instructions fault. */
 static uint64_t saved_state(void) {
@@ -121,8 +123,8 @@ static int group_cores(const char *folder, bool v2) {
 /* The least of a group and its ancestors. Inside a container the path may be the host's, of which only the root is
  * to be seen; that is the container's own group. */
 static int least_cores(const char *root, bool v2, const char *group) {
-    char folder[1200];
-    const int length = snprintf(folder, sizeof folder, "%s%s%s", root, v2 ? "" : "/cpu", group);
+    char         folder[1200];
+    const int    length = snprintf(folder, sizeof folder, "%s%s%s", root, v2 ? "" : "/cpu", group);
     const size_t n_root = strlen(root) + (v2 ? 0 : strlen("/cpu"));
     if (length < 0 || length >= (int)sizeof folder) return 0;
     int least = 0;
@@ -185,7 +187,7 @@ void ln_fp_leave(uint64_t mode) { _mm_setcsr((unsigned)mode); }
 #elif defined(__aarch64__)
 uint64_t ln_fp_enter(void) {
     const uint64_t flush = (uint64_t)1 << 24; /* and every other bit 0: nearest, no traps, NaN payloads kept */
-    uint64_t       mode;
+    uint64_t mode;
     __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
     __asm__ volatile("msr fpcr, %0" : : "r"(flush));
     return mode;
@@ -194,5 +196,5 @@ uint64_t ln_fp_enter(void) {
 void ln_fp_leave(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
 #else
 uint64_t ln_fp_enter(void) { return 0; }
-void     ln_fp_leave(uint64_t mode) { (void)mode; }
+void ln_fp_leave(uint64_t mode) { (void)mode; }
 #endif

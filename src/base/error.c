@@ -91,6 +91,4 @@ const char *ln_nearest(const char *word, const char *const *words, size_t n) {
     return nearest;
 }
 
-const char *ln_nearest_word(const char *word, const char *const *words, size_t n) {
-    return ln_nearest(word, words, n);
-}
+const char *ln_nearest_word(const char *word, const char *const *words, size_t n) { return ln_nearest(word, words, n); }

@@ -32,7 +32,9 @@ enum {
     LN_ARRIVAL = 2
 };
 
-typedef struct gate { _Alignas(64) _Atomic uint32_t word; } gate; /* a cache line each */
+typedef struct gate {
+    _Alignas(64) _Atomic uint32_t word;
+} gate; /* a cache line each */
 
 typedef struct slot {
     gate orders;
@@ -55,9 +57,7 @@ struct ln_threads {
 
 /* ------------------------------------------------------------------- gates */
 
-static bool reached(uint32_t word, uint32_t target) {
-    return (int32_t)((word & ~(uint32_t)LN_SLEEPERS) - target) >= 0;
-}
+static bool reached(uint32_t word, uint32_t target) { return (int32_t)((word & ~(uint32_t)LN_SLEEPERS) - target) >= 0; }
 
 static void relax(void) {
 #if defined(__x86_64__)
@@ -91,8 +91,8 @@ static void gate_wait(gate *g, uint32_t target, bool spins) {
     uint32_t word = atomic_load_explicit(&g->word, memory_order_acquire);
     while (!reached(word, target)) {
         const uint32_t marked = word | LN_SLEEPERS;
-        if (word == marked || atomic_compare_exchange_weak_explicit(&g->word, &word, marked, memory_order_relaxed,
-                                                                    memory_order_relaxed))
+        if (word == marked ||
+            atomic_compare_exchange_weak_explicit(&g->word, &word, marked, memory_order_relaxed, memory_order_relaxed))
             syscall(SYS_futex, &g->word, FUTEX_WAIT_PRIVATE, marked, NULL, NULL, 0);
         word = atomic_load_explicit(&g->word, memory_order_acquire);
     }
@@ -106,9 +106,7 @@ static void gate_wake(gate *g, uint32_t word) {
 }
 
 /* Returns the word before. */
-static uint32_t gate_arrive(gate *g) {
-    return atomic_fetch_add_explicit(&g->word, LN_ARRIVAL, memory_order_acq_rel);
-}
+static uint32_t gate_arrive(gate *g) { return atomic_fetch_add_explicit(&g->word, LN_ARRIVAL, memory_order_acq_rel); }
 
 /* -------------------------------------------------------------------- team */
 
@@ -154,10 +152,8 @@ void ln_threads_barrier(ln_threads *threads) {
     const uint32_t word = gate_arrive(g);
     const uint32_t before = ((word & ~(uint32_t)LN_SLEEPERS) - threads->barrier_base) / LN_ARRIVAL;
     const uint32_t round = before / n;
-    if (before == round * n + n - 1)
-        gate_wake(g, word);
-    else
-        gate_wait(g, threads->barrier_base + (round + 1) * n * LN_ARRIVAL, threads->spins);
+    if (before == round * n + n - 1) gate_wake(g, word);
+    else gate_wait(g, threads->barrier_base + (round + 1) * n * LN_ARRIVAL, threads->spins);
 }
 
 /* Starts members 1 … size - 1 with all signals blocked, which they inherit. Returns how many members there are then,
@@ -191,8 +187,9 @@ ln_threads *ln_threads_new(ln_context *context, int n, ln_error *error) {
     int       reason = 0;
     const int n_started = start(threads, &reason);
     if (n_started == n) return threads;
-    ln_fail(error, LN_E_UNSUPPORTED, "context: the system refused thread %d of %d (%s); ask for fewer by n_threads or "
-            "LINNET_THREADS", n_started + 1, n, strerror_l(reason, ln_plain_locale()));
+    ln_fail(error, LN_E_UNSUPPORTED,
+            "context: the system refused thread %d of %d (%s); ask for fewer by n_threads or LINNET_THREADS",
+            n_started + 1, n, strerror_l(reason, ln_plain_locale()));
     threads->size = n_started;
     ln_threads_free(context, threads);
     return NULL;

@@ -253,7 +253,7 @@ bool ln_picture_looks_inverted(const uint8_t *values, size_t c, size_t h, size_t
         *(inside ? &middle : &edge) += values[i];
         ++*(inside ? &n_middle : &n_edge);
     }
-    return n_middle && edge * n_middle > middle * n_edge;
+    return edge * n_middle > middle * n_edge; /* no middle: false */
 }
 
 static ln_status check_wanted(const char *path, size_t c, size_t h, size_t w, ln_error *error) {

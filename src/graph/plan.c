@@ -17,6 +17,7 @@ enum {
 static bool has(const ln_plan_node *n, unsigned traits) { return (n->node->op->traits & traits) != 0; }
 static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 static size_t lanes_bytes(const ln_plan *p) { return LN_LANES * p->element; }
+static size_t unit_bytes(const ln_plan *p, const ln_slot *x) { return x->planar ? p->element : lanes_bytes(p); }
 
 /* ------------------------------------------------------------------ nodes */
 
@@ -24,6 +25,17 @@ static const ln_kernel *kernel_of(const ln_plan *p, const ln_op *op) {
     for (size_t i = 0; i < LN_OP_COUNT; i++)
         if (ln_ops[i] == op) return p->options.kernels->op[i];
     return op->kernel ? op->kernel(p->options.kernels->isa) : NULL;
+}
+
+/* Why node cannot be run, or NULL. */
+static const char *refusal(const ln_plan *p, const ln_plan_node *n) {
+    if (!n->kernel) return "it has no kernel for this instruction set";
+    const char *const reason = n->kernel->refuse ? n->kernel->refuse(n->node) : NULL;
+    if (reason || !p->options.image) return reason;
+    if (n->kernel->image.run) return n->kernel->image.refuse ? n->kernel->image.refuse(n->node) : NULL;
+    bool planar = false;
+    for (size_t k = 0; k < n->node->n_inputs; k++) planar |= n->tensor_in[k] == 0;
+    return planar || n->node->n_params > 0 || !has(n, LN_LOCAL) ? "it has no kernel for one image at a time" : NULL;
 }
 
 static ln_status collect(ln_plan *p, ln_error *error) {
@@ -34,14 +46,13 @@ static ln_status collect(ln_plan *p, ln_error *error) {
         n->runs = true;
         n->tensor_out = i + 1;
         for (size_t k = 0; k < n->node->n_inputs; k++) n->tensor_in[k] = (size_t)(n->node->input[k] + 1);
-        const char *const reason = !n->kernel ? "it has no kernel for this instruction set"
-                                   : n->kernel->refuse ? n->kernel->refuse(n->node)
-                                                       : NULL;
+        const char *const reason = refusal(p, n);
         if (reason) return ln_fail_node(error, LN_E_UNSUPPORTED, n->node, "cannot be run: %s", reason);
     }
     for (size_t t = 0; t < p->n_tensors; t++) {
-        const ln_shape shape = t == 0 ? p->model->input : p->node[t - 1].node->out;
-        p->value[t] = (ln_slot){.shape = shape, .base = t};
+        ln_shape shape = t == 0 ? p->model->input : p->node[t - 1].node->out;
+        if (p->options.image && t > 0) shape.c = (shape.c + LN_LANES - 1) / LN_LANES;
+        p->value[t] = (ln_slot){.shape = shape, .base = t, .planar = p->options.image && t == 0};
         p->gradient[t] = (ln_slot){.shape = shape, .base = t};
     }
     return LN_OK;
@@ -97,7 +108,7 @@ static size_t weight_bytes(const ln_plan_node *n) {
 static void choose_threads(ln_plan *p) {
     uint64_t macs = 0;
     for (size_t i = 0; i < p->n_nodes; i++) macs += p->node[i].node->n_macs;
-    const uint64_t work = macs * LN_LANES * p->n_blocks * (p->options.training ? 3 : 1) / THREAD_MACS;
+    const uint64_t work = macs * (p->options.image ? 1 : LN_LANES) * p->n_blocks * (p->options.training ? 3 : 1) / THREAD_MACS;
     const size_t   most = work < 1 ? 1 : work < 1024 ? (size_t)work : 1024;
     const size_t   asked = (size_t)p->options.n_threads;
     p->n_threads = (int)(asked < most ? asked : most);
@@ -249,6 +260,7 @@ static bool no_halo(const ln_slot *t) { return t->halo.h == 0 && t->halo.w == 0;
 static bool may_alias(const ln_plan *p, const ln_plan_node *n, const ln_slot *tensors) {
     const size_t in = n->tensor_in[0], out = n->tensor_out;
     if (p->options.keep_all || consumers(p, in) != 1) return false;
+    if (has(n, LN_VIEW) && p->options.image) return false; /* channels change their places among the lanes */
     if (has(n, LN_VIEW)) return no_halo(&tensors[tensors[in].base]) && no_halo(&tensors[tensors[out].base]);
     return has(n, LN_IN_PLACE) && n->node->n_inputs == 1;
 }
@@ -412,7 +424,7 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
 
 static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const ln_plan_node *const head = &p->node[u->first];
-    const ln_shape            s = head->node->out;
+    const ln_shape            s = p->value[head->tensor_out].shape;
     const size_t grain = head->need.grain, rows = p->node[u->last].node->out.h;
     const size_t row_bytes = s.w * lanes_bytes(p), per_row = (s.h + rows - 1) / rows;
     *band = (ln_band){rows, s.c, true};
@@ -438,7 +450,8 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
 static void prepare(ln_plan *p, const ln_unit *u, ln_plan_node *n, size_t band_rows) {
     n->need = (ln_need){.n_parts = u->parts ? (size_t)p->n_threads : 1, .training = p->options.training,
                         .n_blocks = p->n_blocks, .band_rows = band_rows, .grain = 1};
-    if (n->kernel->prepare) n->kernel->prepare(n->node, &n->need);
+    void (*const ask)(const ln_node *, ln_need *) = p->options.image && n->kernel->image.run ? n->kernel->image.prepare : n->kernel->prepare;
+    if (ask) ask(n->node, &n->need);
 }
 
 /* Bytes of the unit's band tensors, whose offsets are set. */
@@ -456,7 +469,7 @@ static size_t lay_bands(ln_plan *p, const ln_unit *u, ln_slot *tensors, const ln
         }
         x->offset = bytes;
         x->halo = (ln_size2){0, 0};
-        bytes += x->place == LN_PLACE_BLOCK ? ln_slot_lanes(x) * lanes_bytes(p)
+        bytes += x->place == LN_PLACE_BLOCK ? ln_slot_lanes(x) * unit_bytes(p, x)
                                             : band->channels * most * x->shape.w * lanes_bytes(p);
     }
     return bytes;
@@ -517,7 +530,7 @@ static size_t tensor_pieces(const ln_plan *p, ln_slot *tensors, ln_place place, 
     for (size_t t = 0; t < p->n_tensors; t++) {
         ln_slot *const x = &tensors[t];
         if (x->base != t || x->place != place) continue;
-        piece[n++] = (ln_piece){round_up(ln_slot_lanes(x) * lanes_bytes(p) * blocks), x->first, x->last, &x->offset, false};
+        piece[n++] = (ln_piece){round_up(ln_slot_lanes(x) * unit_bytes(p, x)) * blocks, x->first, x->last, &x->offset, false};
     }
     return n;
 }
@@ -632,7 +645,7 @@ static ln_status make(ln_model *model, const ln_plan_options *options, ln_plan *
     ln_plan *const p = ln_allocate_zeroed(model->context, n_bytes);
     if (!p) return ln_fail_memory(error, "plan", n_bytes);
     *p = (ln_plan){.context = model->context, .model = model, .options = *options, .element = options->kernels->element,
-                   .n_blocks = (options->batch + LN_LANES - 1) / LN_LANES, .n_nodes = n, .n_tensors = n + 1};
+                   .n_blocks = options->image ? options->batch : (options->batch + LN_LANES - 1) / LN_LANES, .n_nodes = n, .n_tensors = n + 1};
     p->node = (ln_plan_node *)(void *)(p + 1);
     p->unit = (ln_unit *)(void *)(p->node + n);
     p->value = (ln_slot *)(void *)(p->unit + n);

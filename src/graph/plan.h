@@ -23,6 +23,7 @@ typedef struct ln_plan_options {
     bool   training;        /* false: forward only */
     bool   loss;            /* forward only: measure the loss as well (training does) */
     bool   keep_all;        /* every activation and gradient of the batch stays in memory, nothing is fused */
+    bool   image;           /* one image at a time: lanes are channels; forward without loss only */
     bool   input_gradient;  /* compute the gradient of the model's input too */
     size_t n_states;        /* optimizer states a parameter */
 } ln_plan_options;
@@ -37,7 +38,8 @@ typedef enum ln_place {
 
 /* A tensor of a block: an activation or its gradient. */
 typedef struct ln_slot {
-    ln_shape shape;
+    ln_shape shape;      /* in lanes: one image at a time, c counts groups of 16 channels */
+    bool     planar;     /* floats instead: the model's input, one image at a time */
     size_t   base;       /* the tensor whose memory this is (itself, or through in-place layers and views) */
     ln_size2 halo;
     ln_place place;

@@ -19,7 +19,8 @@ typedef struct ln_worker {
 /* Some blocks, and the share of their channels that a thread takes. */
 typedef struct ln_share { size_t block, n_blocks, part, n_parts; } ln_share;
 
-static size_t block_bytes(const ln_plan *p, const ln_slot *x) { return ln_slot_lanes(x) * LN_LANES * p->element; }
+static size_t unit_bytes(const ln_plan *p, const ln_slot *x) { return x->planar ? p->element : LN_LANES * p->element; }
+static size_t block_bytes(const ln_plan *p, const ln_slot *x) { return (ln_slot_lanes(x) * unit_bytes(p, x) + 63) & ~(size_t)63; }
 static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -30,8 +31,8 @@ static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, siz
     const ln_slot *const x = &tensors[tensors[t].base];
     const ln_shape         s = tensors[t].shape;
     const size_t row = s.w + 2 * (size_t)x->halo.w, channel = row * (s.h + 2 * (size_t)x->halo.h);
-    const size_t border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * LN_LANES * p->element;
-    ln_view      v = {.block = ln_slot_lanes(x), .channel = channel, .row = row};
+    const size_t border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * unit_bytes(p, x);
+    ln_view      v = {.block = block_bytes(p, x) / unit_bytes(p, x), .channel = channel, .row = row};
     switch (x->place) {
     case LN_PLACE_NONE: break;
     case LN_PLACE_SHARED: v.data = p->arena + p->shared_offset + x->offset + block * block_bytes(p, x) + border; break;
@@ -58,7 +59,7 @@ static void *gradient_at(const ln_plan *p, const ln_plan_node *n, size_t k, size
 static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block, size_t n_blocks) {
     const ln_plan *const p = w->p;
     const ln_node *const node = n->node;
-    ln_task t = {.node = node, .n_blocks = n_blocks, .c_hi = node->out.c, .h_hi = node->out.h, .n_parts = 1,
+    ln_task t = {.node = node, .n_blocks = n_blocks, .c_hi = p->value[n->tensor_out].shape.c, .h_hi = node->out.h, .n_parts = 1,
                  .training = p->options.training, .need_parts = n->need.n_parts,
                  .saved_stride = round_up(n->need.saved), .packed = p->arena + n->packed};
     t.out = view_of(w, p->value, n->tensor_out, block);
@@ -81,6 +82,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
     t.image = (const uint32_t *)(const void *)(p->arena + p->image_offset) + block * LN_LANES;
     t.label = (const int32_t *)(const void *)(p->arena + p->label_offset) + block * LN_LANES;
     t.hit = (uint8_t *)p->arena + p->hit_offset + block * LN_LANES;
+    t.planar = p->value[n->tensor_in[0]].planar;
     t.batch = w->batch ? w->batch->n : 0;
     if (w->step) {
         t.seed = w->step->seed;
@@ -161,18 +163,22 @@ static void make_tasks(const ln_worker *w, const ln_unit *u, const ln_share *s, 
     for (size_t i = u->first; i <= u->last; i++) tasks[i - u->first] = make_task(w, &w->p->node[i], s->block, s->n_blocks);
 }
 
+static void (*forward_of(const ln_plan *p, const ln_plan_node *n, int pass))(const ln_task *) {
+    return p->options.image && n->kernel->image.run ? n->kernel->image.run : n->kernel->forward[pass].run;
+}
+
 static void forward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
     const ln_plan *const p = w->p;
     ln_task              tasks[LN_MAX_UNIT];
     size_t               c_lo, c_hi;
     make_tasks(w, u, s, tasks);
-    grain_part(p->node[u->first].node->out.c, p->node[u->first].need.grain, s, &c_lo, &c_hi);
+    grain_part(tasks[0].c_hi, p->node[u->first].need.grain, s, &c_lo, &c_hi);
     for (size_t c = c_lo; c < c_hi; c += u->forward.channels)
         for (size_t h = 0; h < p->node[u->last].node->out.h; h += u->forward.rows) {
             const ln_place_in_unit at = band_at(p, u, &u->forward, c, c_hi, h);
             set_band(p, u, tasks, &at);
             for (size_t i = u->first; i <= u->last; i++)
-                if (p->node[i].runs) call(w, p->node[i].kernel->forward[pass].run, &tasks[i - u->first], i, false);
+                if (p->node[i].runs) call(w, forward_of(p, &p->node[i], pass), &tasks[i - u->first], i, false);
         }
 }
 
@@ -292,8 +298,29 @@ static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
     }
 }
 
+/* One image at a time: rows [lo, hi) of all channels, as floats. */
+static void fill_planar(const ln_worker *w, size_t block, size_t lo, size_t hi) {
+    const ln_plan *const  p = w->p;
+    const ln_batch *const batch = w->batch;
+    const ln_shape        s = p->model->input;
+    const ln_preprocess  *pre = &batch->preprocess;
+    const size_t          pixel = batch->is_float ? sizeof(float) : 1;
+    const ln_view         v = view_of(w, p->value, 0, block);
+    const char *const     image = batch->rows[least(block, batch->n - 1)];
+    for (size_t i = lo; i < hi; i++) {
+        const void *const row = image + i * s.w * pixel;
+        const ln_fill     fill = {&row, batch->is_float, s.w, pre->scale / pre->std, -pre->mean / pre->std};
+        p->options.kernels->fill_planar(&fill, (float *)v.data + i / s.h * v.channel + i % s.h * v.row);
+    }
+}
+
 static void fill(const ln_worker *w, const ln_share *s) {
     size_t lo, hi;
+    if (w->p->options.image) {
+        grain_part(w->p->model->input.c * w->p->model->input.h, 1, s, &lo, &hi);
+        for (size_t b = 0; b < s->n_blocks; b++) fill_planar(w, s->block + b, lo, hi);
+        return;
+    }
     grain_part(ln_shape_count(w->p->model->input), 64, s, &lo, &hi);
     for (size_t b = 0; b < s->n_blocks; b++) fill_block(w, s->block + b, lo, hi);
 }
@@ -384,11 +411,12 @@ static void run_program(ln_worker *w) {
 static void pack_all(const ln_worker *w) {
     for (size_t i = 0; i < w->p->n_nodes; i++) {
         const ln_plan_node *const n = &w->p->node[i];
-        if (!n->kernel->pack) continue;
+        void (*const pack)(const ln_task *) = w->p->options.image && n->kernel->image.run ? n->kernel->image.pack : n->kernel->pack;
+        if (!pack) continue;
         ln_task t = make_task(w, n, 0, 0);
         t.part = w->t;
         t.n_parts = w->n;
-        n->kernel->pack(&t);
+        pack(&t);
     }
 }
 
@@ -530,9 +558,25 @@ void *ln_run_gradient(const ln_plan *plan, size_t node, size_t k) { return plan-
 
 void *ln_run_parameter(const ln_plan *plan, size_t node, size_t k) { return parameter_at(plan, &plan->node[node], k); }
 
+/* One image at a time: lanes [c / 16][h][w] to c, h, w. */
+static void unlane_images(const ln_plan *plan, size_t n, float *outputs) {
+    const ln_worker w = {.p = (ln_plan *)(uintptr_t)plan};
+    const ln_shape  s = ln_model_shape(plan->model, (int)plan->model->n_nodes - 1);
+    for (size_t i = 0; i < n; i++) {
+        const ln_view v = view_of(&w, plan->value, plan->model->n_nodes, i);
+        for (size_t c = 0; c < s.c; c++)
+            for (size_t k = 0; k < s.h * s.w; k++)
+                *outputs++ = ((const float *)v.data)[((c / LN_LANES) * v.channel + k / s.w * v.row + k % s.w) * LN_LANES + c % LN_LANES];
+    }
+}
+
 void ln_run_outputs(const ln_plan *plan, size_t n, float *outputs) {
-    const size_t           last = plan->model->n_nodes, count = ln_shape_count(plan->value[last].shape);
-    const ln_worker        w = {.p = (ln_plan *)(uintptr_t)plan};
+    const size_t    last = plan->model->n_nodes, count = ln_model_outputs(plan->model);
+    const ln_worker w = {.p = (ln_plan *)(uintptr_t)plan};
+    if (plan->options.image) {
+        unlane_images(plan, n, outputs);
+        return;
+    }
     for (size_t block = 0; block * LN_LANES < n; block++) {
         const ln_view v = view_of(&w, plan->value, last, block);
         float        *rows[LN_LANES];

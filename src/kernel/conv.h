@@ -37,7 +37,8 @@ typedef struct conv_row {
     size_t       out_channel;
 } conv_row;
 
-LN_INLINE void conv_forward_tile(const int ot, const int xt, const conv_row *r, const lanes *in, lanes *out, size_t p) {
+LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, const conv_row *r, const lanes *in,
+                                 lanes *out, size_t p) {
     vec         acc[CONV_MAX][CONV_MAX];
     const real *w = r->weights;
     LN_UNROLL for (int o = 0; o < ot; o++) {
@@ -52,11 +53,11 @@ LN_INLINE void conv_forward_tile(const int ot, const int xt, const conv_row *r, 
                 if (ot <= xt) {
                     LN_UNROLL for (int o = 0; o < ot; o++) few[o] = v_broadcast(w + o);
                     LN_UNROLL for (int x = 0; x < xt; x++) {
-                        const vec value = v_load(row[(size_t)x * r->in_step].of + p);
+                        const vec value = v_load(row[(size_t)x * step].of + p);
                         LN_UNROLL for (int o = 0; o < ot; o++) acc[o][x] = v_fma(few[o], value, acc[o][x]);
                     }
                 } else {
-                    LN_UNROLL for (int x = 0; x < xt; x++) few[x] = v_load(row[(size_t)x * r->in_step].of + p);
+                    LN_UNROLL for (int x = 0; x < xt; x++) few[x] = v_load(row[(size_t)x * step].of + p);
                     LN_UNROLL for (int o = 0; o < ot; o++) {
                         const vec weight = v_broadcast(w + o);
                         LN_UNROLL for (int x = 0; x < xt; x++) acc[o][x] = v_fma(weight, few[x], acc[o][x]);
@@ -68,11 +69,19 @@ LN_INLINE void conv_forward_tile(const int ot, const int xt, const conv_row *r, 
         LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)o * r->out_channel + (size_t)x].of + p, acc[o][x]);
 }
 
-LN_INLINE void conv_forward_tiles(const int ot, const int xt, const conv_row *r) {
-    if (ot * xt > CONV_TILE) return; /* no such tile */
+/* step is in_step where that is known: then every address is a base and a constant. */
+LN_INLINE void conv_forward_steps(const int ot, const int xt, const size_t step, const conv_row *r) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
         for (size_t i = 0; i < r->n; i++)
-            conv_forward_tile(ot, xt, r, r->in + i * (size_t)xt * r->in_step, r->out + i * (size_t)xt, p);
+            conv_forward_tile(ot, xt, step, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
+}
+
+LN_INLINE void conv_forward_tiles(const int ot, const int xt, const conv_row *r) {
+    if (ot * xt > CONV_TILE) return; /* no such tile */
+    if (r->in_step == 1)
+        conv_forward_steps(ot, xt, 1, r);
+    else
+        conv_forward_steps(ot, xt, r->in_step, r);
 }
 
 /* ----------------------------------------------------- parameter gradient */
@@ -176,6 +185,59 @@ LN_INLINE void conv_scatter_tile(const int pt, const conv_slide *s, size_t kw, s
     }
 }
 
+/* ---------------------------------------------------- forward, one image */
+
+/* n tiles of one row of output, for ot groups of 16 channels: weights are lanes, inputs are broadcast. in_* strides are
+ * in reals; channel c of the input lies at (c / 16)·in_channel + c % 16, or, planar, at c·in_channel. */
+typedef struct conv_image {
+    const lanes *weights;   /* [group][1 + c·kh·kw], the biases first */
+    const real  *in;        /* at the first tap of the first column */
+    lanes       *out;
+    size_t       n, c, kh, kw, weights_group, in_channel, in_row, in_column, in_step, out_group;
+    bool         planar;
+} conv_image;
+
+enum { CONV_IMAGE_COLUMNS = CONV_TILE / 2, CONV_IMAGE_GROUPS = 2 };
+
+LN_INLINE void conv_image_tile(const int ot, const int xt, const size_t column, const size_t step, const conv_image *r,
+                               const real *in, lanes *out, size_t p) {
+    vec          acc[CONV_IMAGE_GROUPS][CONV_IMAGE_COLUMNS];
+    const lanes *w = r->weights;
+    LN_UNROLL for (int o = 0; o < ot; o++)
+        LN_UNROLL for (int x = 0; x < xt; x++) acc[o][x] = v_load(w[(size_t)o * r->weights_group].of + p);
+    for (size_t c = 0; c < r->c; c++)
+        for (size_t ky = 0; ky < r->kh; ky++) {
+            const real *at = in + (r->planar ? c * r->in_channel : c / LN_LANES * r->in_channel + c % LN_LANES) + ky * r->in_row;
+            for (size_t kx = 0; kx < r->kw; kx++, at += column) {
+                vec weight[CONV_IMAGE_GROUPS];
+                w++;
+                LN_UNROLL for (int o = 0; o < ot; o++) weight[o] = v_load(w[(size_t)o * r->weights_group].of + p);
+                LN_UNROLL for (int x = 0; x < xt; x++) {
+                    const vec value = v_broadcast(at + (size_t)x * step);
+                    LN_UNROLL for (int o = 0; o < ot; o++) acc[o][x] = v_fma(weight[o], value, acc[o][x]);
+                }
+            }
+        }
+    LN_UNROLL for (int o = 0; o < ot; o++)
+        LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)o * r->out_group + (size_t)x].of + p, acc[o][x]);
+}
+
+LN_INLINE void conv_image_steps(const int ot, const int xt, const size_t column, const size_t step, const conv_image *r) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+        for (size_t i = 0; i < r->n; i++)
+            conv_image_tile(ot, xt, column, step, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
+}
+
+LN_INLINE void conv_image_tiles(const int ot, const int xt, const conv_image *r) {
+    if (ot * xt > CONV_TILE || xt > CONV_IMAGE_COLUMNS) return; /* no such tile */
+    if (r->planar && r->in_step == 1)
+        conv_image_steps(ot, xt, 1, 1, r);
+    else if (r->in_step == LN_LANES)
+        conv_image_steps(ot, xt, LN_LANES, LN_LANES, r);
+    else
+        conv_image_steps(ot, xt, r->in_column, r->in_step, r);
+}
+
 /* ----------------------------------------------------------------- tables */
 
 #define CONV_EACH_COLUMN(each, row) \
@@ -204,6 +266,17 @@ static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) =
 CONV_EACH_SLIDE(CONV_DEFINE_SLIDE)
 #define CONV_ENTRY(kw, pt) [1][kw][pt] = conv_slide_1_##kw##_##pt, [2][kw][pt] = conv_slide_2_##kw##_##pt,
 static void (*const conv_slides[3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {CONV_EACH_SLIDE(CONV_ENTRY)};
+#undef CONV_ENTRY
+
+#define CONV_DEFINE_IMAGE(ot, xt) \
+    static void conv_image_##ot##_##xt(const conv_image *r) { conv_image_tiles(ot, xt, r); }
+#define CONV_EACH_IMAGE(each, ot) \
+    CONV_EACH_COLUMN(each, ot) each(ot, 9) each(ot, 10) each(ot, 11) each(ot, 12)
+CONV_EACH_IMAGE(CONV_DEFINE_IMAGE, 1)
+CONV_EACH_IMAGE(CONV_DEFINE_IMAGE, 2)
+#define CONV_ENTRY(ot, xt) [ot][xt] = conv_image_##ot##_##xt,
+static void (*const conv_images[CONV_IMAGE_GROUPS + 1][13])(const conv_image *) = {CONV_EACH_IMAGE(CONV_ENTRY, 1)
+                                                                                      CONV_EACH_IMAGE(CONV_ENTRY, 2)};
 #undef CONV_ENTRY
 
 static inline void conv_scatter(size_t pt, const conv_slide *s, size_t kw, size_t kx, size_t step) {

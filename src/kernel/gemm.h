@@ -113,4 +113,39 @@ GEMM_EACH_OUTER(GEMM_DEFINE_OUTER)
 static void (*const gemm_outers[7][GEMM_VECTORS + 1])(const gemm_outer *) = {GEMM_EACH_OUTER(GEMM_ENTRY)};
 #undef GEMM_ENTRY
 
+/* ------------------------------------------------------ one image at a time */
+
+/* Groups of 16 outputs; weights as lanes [input][width], the biases in front. Strides of y are in lanes. */
+typedef struct gemm_row {
+    const lanes *weights;
+    const real  *x;
+    lanes       *y;
+    size_t       n, width, y_step; /* inputs; groups in a row of weights */
+} gemm_row;
+
+enum { GEMM_MAX_ROW = 12 };
+
+LN_INLINE void gemm_row_tile(const int groups, const gemm_row *g) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec          acc[GEMM_MAX_ROW];
+        const lanes *w = g->weights;
+        LN_UNROLL for (int i = 0; i < groups; i++) acc[i] = v_load(w[i].of + p);
+        for (size_t k = 0; k < g->n; k++) {
+            const vec x = v_broadcast(g->x + k);
+            w += g->width;
+            LN_UNROLL for (int i = 0; i < groups; i++) acc[i] = v_fma(v_load(w[i].of + p), x, acc[i]);
+        }
+        LN_UNROLL for (int i = 0; i < groups; i++) v_store(g->y[(size_t)i * g->y_step].of + p, acc[i]);
+    }
+}
+
+#define GEMM_EACH_ROW(each) \
+    each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8) each(9) each(10) each(11) each(12)
+#define GEMM_DEFINE_ROW(groups) \
+    static void gemm_row_##groups(const gemm_row *g) { gemm_row_tile(groups, g); }
+GEMM_EACH_ROW(GEMM_DEFINE_ROW)
+#define GEMM_ENTRY(groups) [groups] = gemm_row_##groups,
+static void (*const gemm_row_tiles[GEMM_MAX_ROW + 1])(const gemm_row *) = {GEMM_EACH_ROW(GEMM_ENTRY)};
+#undef GEMM_ENTRY
+
 #endif

@@ -16,6 +16,8 @@ typedef struct ln_kernels {
     const ln_kernel *op[LN_OP_COUNT];
     void (*update[LN_OPTIMIZER_COUNT])(const ln_update *update);
     void (*fill)(const ln_fill *fill, void *lanes_out);
+    /* The same for one image, as floats: rows[0] alone. */
+    void (*fill_planar)(const ln_fill *fill, float *out);
     /* lanes → n × count floats by image, for the first n lanes. */
     void (*unlane)(const void *lanes_in, size_t count, size_t n, float *const *rows);
     /* out[i] = ((p[0][i] + p[1][i]) + p[2][i]) + …, i in [lo, hi): partial gradients of blocks, in order. */

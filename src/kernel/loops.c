@@ -109,6 +109,19 @@ void LN_PASTE(ln_, fill, LN_ISA_NAME)(const ln_fill *fill, void *lanes_out) {
     for (; i < f.count; i++) fill_one(&f, i, by, out + i);
 }
 
+/* Sixteen neighbouring values at a time; the last ones by way of zeros. */
+void LN_PASTE(ln_, fill_planar, LN_ISA_NAME)(const ln_fill *fill, float *out) {
+    const affine by = {v_splat((real)fill->factor), v_splat((real)fill->offset)};
+    for (size_t i = 0; i < fill->count; i += LN_LANES) {
+        const size_t n = fill->count - i < LN_LANES ? fill->count - i : LN_LANES;
+        lanes        x = {{0}};
+        for (size_t k = 0; k < n; k++)
+            x.of[k] = fill->is_float ? (real)((const float *)fill->rows[0])[i + k] : (real)((const uint8_t *)fill->rows[0])[i + k];
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(x.of + p, v_fma(v_load(x.of + p), by.factor, by.offset));
+        for (size_t k = 0; k < n; k++) out[i + k] = (float)x.of[k];
+    }
+}
+
 void LN_PASTE(ln_, unlane, LN_ISA_NAME)(const void *lanes_in, size_t count, size_t n, float *const *rows) {
     const lanes *in = lanes_in;
     for (size_t l = 0; l < n; l++)

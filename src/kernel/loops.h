@@ -6,6 +6,7 @@
 #include "kernel/kernels.h"
 
 void   LN_PASTE(ln_, fill, LN_ISA_NAME)(const ln_fill *fill, void *lanes_out);
+void   LN_PASTE(ln_, fill_planar, LN_ISA_NAME)(const ln_fill *fill, float *out);
 void   LN_PASTE(ln_, unlane, LN_ISA_NAME)(const void *lanes_in, size_t count, size_t n, float *const *rows);
 void   LN_PASTE(ln_, sum_partials, LN_ISA_NAME)(const void *partials, size_t n, size_t stride, void *out, size_t lo,
                                                 size_t hi);

@@ -35,6 +35,7 @@ const ln_kernels LN_PASTE(ln_, table, LN_ISA_NAME) = {
 #include "optim/optimizers.def"
 #undef LN_OPTIMIZER
     .fill = LN_PASTE(ln_, fill, LN_ISA_NAME),
+    .fill_planar = LN_PASTE(ln_, fill_planar, LN_ISA_NAME),
     .unlane = LN_PASTE(ln_, unlane, LN_ISA_NAME),
     .sum_partials = LN_PASTE(ln_, sum_partials, LN_ISA_NAME),
     .all_finite = LN_PASTE(ln_, all_finite, LN_ISA_NAME),

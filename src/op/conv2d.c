@@ -301,6 +301,67 @@ static void dinput(const ln_task *t) {
         }
 }
 
+/* ------------------------------------------------------ one image at a time */
+
+static size_t groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
+
+static void prepare_image(const ln_node *node, ln_need *need) {
+    const conv2d *const a = (const conv2d *)(const void *)node->args;
+    need->n_packed = groups(node->out.c) * LN_LANES * (1 + node->in[0].c * (size_t)a->kernel.h * (size_t)a->kernel.w);
+}
+
+static const char *refuse_image(const ln_node *node) {
+    return ((const conv2d *)(const void *)node->args)->groups > 1 ? "its groups do not share inputs" : NULL;
+}
+
+/* [group of 16 outputs][bias, then c, kh, kw]; zeros beyond the last output. */
+static void pack_image(const ln_task *t) {
+    const size_t      out = t->node->out.c, taps = t->node->param[0].count / out;
+    const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
+    lanes *const      packed = t->packed;
+    size_t            lo, hi;
+    ln_part(groups(out) * LN_LANES, t->part, t->n_parts, &lo, &hi);
+    for (size_t o = lo; o < hi; o++) {
+        lanes *const of = packed + o / LN_LANES * (1 + taps);
+        of[0].of[o % LN_LANES] = bias && o < out ? bias[o] : 0;
+        for (size_t k = 0; k < taps; k++) of[1 + k].of[o % LN_LANES] = o < out ? weight[o * taps + k] : 0;
+    }
+}
+
+static void image_row(const conv_image *row, size_t n_groups, size_t columns) {
+    const conv_cut cut = conv_cut_evenly(columns, CONV_IMAGE_COLUMNS);
+    conv_image     r = *row;
+    r.n = cut.n;
+    conv_images[n_groups][cut.size](&r);
+    if (cut.rest == 0) return;
+    r.in += cut.n * cut.size * r.in_step;
+    r.out += cut.n * cut.size;
+    r.n = cut.rest;
+    conv_images[n_groups][cut.size - 1](&r);
+}
+
+static void run_image(const ln_task *t) {
+    const conv2d *const a = (const conv2d *)(const void *)t->node->args;
+    const ln_view *const in = &t->in[0];
+    const size_t sh = (size_t)a->stride.h, sw = (size_t)a->stride.w, unit = t->planar ? 1 : LN_LANES;
+    const size_t taps = t->node->param[0].count / t->node->out.c;
+    conv_image   r = {.c = t->node->in[0].c, .kh = (size_t)a->kernel.h, .kw = (size_t)a->kernel.w, .weights_group = 1 + taps,
+                      .in_channel = in->channel * unit, .in_row = in->row * unit, .in_column = unit, .in_step = sw * unit,
+                      .out_group = t->out.channel, .planar = t->planar};
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
+            n = conv_least(CONV_IMAGE_GROUPS, t->c_hi - g);
+            r.weights = (const lanes *)t->packed + g * (1 + taps);
+            for (size_t h = t->h_lo; h < t->h_hi; h++) {
+                r.in = (const real *)in->data + b * in->block * unit + h * sh * r.in_row -
+                       ((size_t)a->padding.h * r.in_row + (size_t)a->padding.w * unit);
+                r.out = view_row(&t->out, b, g, h);
+                image_row(&r, n, t->node->out.w);
+            }
+        }
+}
+
 const ln_kernel LN_KERNEL(conv2d) = {
+    .image = {.refuse = refuse_image, .prepare = prepare_image, .pack = pack_image, .run = run_image},
     .prepare = prepare, .pack = pack, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}, .dparam = dparam};
 #endif

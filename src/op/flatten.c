@@ -53,5 +53,24 @@ static void dinput(const ln_task *t) {
             }
 }
 
-const ln_kernel LN_KERNEL(flatten) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+/* One image at a time: feature i goes to lane i % 16 of group i / 16. Whatever the share, all of it is copied by the
+ * one that has the first group: it is little. */
+static void run_image(const ln_task *t) {
+    const ln_shape in = t->node->in[0];
+    const size_t   unit = t->planar ? 1 : LN_LANES, group = t->out.channel * LN_LANES;
+    for (size_t b = 0; b < t->n_blocks && t->c_lo == 0; b++) {
+        real *const       y = view_row(&t->out, b, 0, 0)->of;
+        const real *const x = (const real *)t->in[0].data + b * t->in[0].block * unit;
+        size_t            i = 0;
+        for (size_t c = 0; c < in.c; c++)
+            for (size_t h = 0; h < in.h; h++) {
+                const size_t      first = t->planar ? c * t->in[0].channel : c / LN_LANES * t->in[0].channel * LN_LANES + c % LN_LANES;
+                const real *const row = x + first + h * t->in[0].row * unit;
+                for (size_t w = 0; w < in.w; w++, i++) y[i / LN_LANES * group + i % LN_LANES] = row[w * unit];
+            }
+        for (; i % LN_LANES != 0; i++) y[i / LN_LANES * group + i % LN_LANES] = 0;
+    }
+}
+
+const ln_kernel LN_KERNEL(flatten) = {.image = {.run = run_image}, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

@@ -157,6 +157,44 @@ static void dparam(const ln_task *t) {
     if (t->node->n_params > 1) dbias(t);
 }
 
+/* ------------------------------------------------------ one image at a time */
+
+static size_t groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
+
+static void prepare_image(const ln_node *node, ln_need *need) {
+    need->n_packed = groups(node->out.c) * LN_LANES * (node->in[0].c + 1);
+}
+
+/* Biases, then weights, as lanes [input][group of outputs]; zeros beyond the last output. */
+static void pack_image(const ln_task *t) {
+    const size_t      in = t->node->in[0].c, out = t->node->out.c, width = groups(out) * LN_LANES;
+    const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
+    real *const       packed = t->packed;
+    size_t            lo, hi;
+    ln_part(width, t->part, t->n_parts, &lo, &hi);
+    for (size_t o = lo; o < hi; o++) {
+        packed[o] = bias && o < out ? bias[o] : 0;
+        for (size_t i = 0; i < in; i++) packed[(i + 1) * width + o] = o < out ? weight[o * in + i] : 0;
+    }
+}
+
+static void run_image(const ln_task *t) {
+    const size_t width = groups(t->node->out.c);
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
+            n = next_tile(t->c_hi - g, GEMM_MAX_ROW);
+            const gemm_row row = {.weights = (const lanes *)t->packed + g, .x = view_row(&t->in[0], b, 0, 0)->of,
+                                  .y = view_row(&t->out, b, g, 0), .n = t->node->in[0].c, .width = width,
+                                  .y_step = t->out.channel};
+            gemm_row_tiles[n](&row);
+        }
+}
+
+static const char *refuse_image(const ln_node *node) {
+    return node->input[0] < 0 ? "its input is the model's; flatten it first" : NULL;
+}
+
 const ln_kernel LN_KERNEL(linear) = {
+    .image = {.refuse = refuse_image, .prepare = prepare_image, .pack = pack_image, .run = run_image},
     .prepare = prepare, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}, .dparam = dparam};
 #endif

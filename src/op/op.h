@@ -103,6 +103,11 @@ ln_status ln_fail_node(ln_error *error, ln_status status, const ln_node *node, c
  * hold a band only: channels from c0, rows from h0. Strides are in lanes; columns are adjacent. */
 typedef struct ln_view { void *data; size_t block, channel, row, c0, h0; } ln_view;
 
+/* One image at a time (a small batch, to be predicted quickly) the layout is turned round: a block is one image, and a
+ * lanes is sixteen neighbouring channels of one pixel: (image i, channels 16g … 16g + 15, row h, column w) is
+ * ((lanes *)data)[i*block + g*channel + h*row + w]. A task's channels then count such groups, and local ops without
+ * parameters run as they are. The model's input alone is planar: floats [c][h][w], its strides counted in floats. */
+
 typedef enum ln_write { LN_SKIP, LN_SET, LN_ADD } ln_write; /* what to do with a result: a tensor with two
                                                                consumers gets LN_SET from one and LN_ADD from the other */
 
@@ -130,6 +135,7 @@ typedef struct ln_task {
     size_t   batch;                /* live images in the whole batch */
     uint64_t seed, step;
     bool     training;
+    bool     planar;               /* one image at a time: in[0] is the model's input */
 } ln_task;
 
 /* What a kernel asks of the planner for one node. The planner sets the fields before grain. */
@@ -155,6 +161,12 @@ typedef struct ln_kernel {
     void (*pack)(const ln_task *task);                    /* params → packed, part of n_parts */
     ln_pass forward[2], dinput[2];                        /* the second pair for LN_CROSS_BATCH */
     void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order */
+    struct {                                              /* one image at a time, forward only; for heads and views */
+        const char *(*refuse)(const ln_node *node);
+        void (*prepare)(const ln_node *node, ln_need *need);
+        void (*pack)(const ln_task *task);
+        void (*run)(const ln_task *task);                 /* same sums in the same order as forward: same bits */
+    } image;
 } ln_kernel;
 
 /* ops.def states every op once; X-macros make the lists. */

@@ -4,9 +4,25 @@
 
 #include <string.h>
 
+enum { IMAGE_BATCH = 8 }; /* up to here one image at a time is quicker than blocks of sixteen */
+
 static ln_plan_options options_for(const ln_model *model, size_t batch, bool loss) {
     return (ln_plan_options){.kernels = ln_context_kernels(model->context), .batch = batch,
                              .n_threads = ln_context_threads(model->context), .loss = loss};
+}
+
+/* A plan for predictions: one image at a time for small batches, where every layer can. */
+static ln_status plan_prediction(ln_model *model, size_t batch, ln_plan **plan, size_t *n_bytes, ln_error *error) {
+    ln_plan_options options = options_for(model, batch, false);
+    options.image = batch <= IMAGE_BATCH;
+    ln_status status = plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
+    if (status != LN_E_UNSUPPORTED || !options.image) return status;
+    options.image = false;
+    return plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
+}
+
+ln_status ln_predict_measure(ln_model *model, size_t batch, size_t *n_bytes, ln_error *error) {
+    return plan_prediction(model, batch, NULL, n_bytes, error);
 }
 
 static ln_status check_batch(size_t batch, ln_error *error) {
@@ -101,10 +117,9 @@ ln_predictor *ln_predictor_new(ln_model *model, size_t batch, ln_error *error) {
         ln_fail_memory(error, "predictor", n_bytes);
         return NULL;
     }
-    const ln_plan_options options = options_for(model, batch, false);
     *p = (ln_predictor){.model = model, .batch = batch, .rows = (const void **)(void *)(p + 1),
                         .image_values = ln_shape_count(model->input)};
-    if (ln_plan_new(model, &options, &p->plan, error) == LN_OK) return p;
+    if (plan_prediction(model, batch, &p->plan, NULL, error) == LN_OK) return p;
     ln_predictor_free(p);
     return NULL;
 }
@@ -138,9 +153,8 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
     ln_plan      *plan = NULL;
     ln_batch_room room = {0};
     if (batch > n) batch = n;
-    const ln_plan_options options = options_for(model, batch, false);
-    float *const          outputs = ln_allocate(model->context, batch * k * sizeof *outputs);
-    status = outputs ? ln_plan_new(model, &options, &plan, error) : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
+    float *const outputs = ln_allocate(model->context, batch * k * sizeof *outputs);
+    status = outputs ? plan_prediction(model, batch, &plan, NULL, error) : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
     if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &room, error);
     for (size_t first = 0; status == LN_OK && first < n; first += batch) {
         const ln_batch part = ln_batch_of(&room, model, data, NULL, first, n - first < batch ? n - first : batch);

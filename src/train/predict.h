@@ -15,6 +15,8 @@ typedef struct ln_evaluator {
 
 ln_status  ln_evaluator_new(ln_model *model, size_t batch, ln_evaluator *evaluator, ln_error *error);
 void       ln_evaluator_free(ln_evaluator *evaluator);
+/* What a prediction in batches of this size takes. */
+ln_status ln_predict_measure(ln_model *model, size_t batch, size_t *n_bytes, ln_error *error);
 /* The model as it is now, over checked data. outputs (batch × outputs) and confusion go together, or are both NULL. */
 ln_metrics ln_evaluator_run(ln_evaluator *evaluator, const ln_data *data, float *outputs, uint64_t *confusion);
 

@@ -40,6 +40,8 @@ static ln_status make(ln_trainer *t, ln_error *error) {
     ln_status status = check(t, error);
     if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
     if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->schedule, t->schedule_args, error);
+    if (status == LN_OK && ln_schedules[t->schedule]->check)
+        status = ln_schedules[t->schedule]->check(t->schedule_args, ln_optimizers[t->optimizer]->lr(t->optimizer_args), error);
     if (status != LN_OK) return status;
     ln_context *const context = t->model->context;
     t->n = ln_data_describe(t->data).n;
@@ -86,7 +88,7 @@ ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory
     ln_plan_options  options = {.kernels = kernels, .batch = batch, .n_threads = ln_context_threads(model->context)};
     ln_memory        found;
     if (batch < 1 || batch > LN_MAX_BATCH) return ln_fail(error, LN_E_ARGUMENT, "batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
-    ln_status status = ln_plan_measure(writable, &options, &found.inference, error);
+    ln_status status = ln_predict_measure(writable, batch, &found.inference, error);
     options.training = true;
     options.n_states = 1;
     if (status == LN_OK) status = ln_plan_measure(writable, &options, &found.training, error);
