@@ -425,7 +425,7 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
 static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const ln_plan_node *const head = &p->node[u->first];
     const ln_shape            s = p->value[head->tensor_out].shape;
-    const size_t grain = head->need.grain, rows = p->node[u->last].node->out.h;
+    const size_t grain = backward ? head->need.sum_grain : head->need.grain, rows = p->node[u->last].node->out.h;
     const size_t row_bytes = s.w * lanes_bytes(p), per_row = (s.h + rows - 1) / rows;
     *band = (ln_band){rows, s.c, true};
     if (u->first == u->last || !u->per_block) return;
@@ -449,7 +449,7 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
 
 static void prepare(ln_plan *p, const ln_unit *u, ln_plan_node *n, size_t band_rows) {
     n->need = (ln_need){.n_parts = u->parts ? (size_t)p->n_threads : 1, .training = p->options.training,
-                        .n_blocks = p->n_blocks, .band_rows = band_rows, .grain = 1};
+                        .n_blocks = p->n_blocks, .band_rows = band_rows, .grain = 1, .sum_grain = 1};
     void (*const ask)(const ln_node *, ln_need *) = p->options.image && n->kernel->image.run ? n->kernel->image.prepare : n->kernel->prepare;
     if (ask) ask(n->node, &n->need);
 }

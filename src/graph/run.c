@@ -60,7 +60,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
     const ln_plan *const p = w->p;
     const ln_node *const node = n->node;
     ln_task t = {.node = node, .n_blocks = n_blocks, .c_hi = p->value[n->tensor_out].shape.c, .h_hi = node->out.h, .n_parts = 1,
-                 .training = p->options.training, .need_parts = n->need.n_parts,
+                 .training = p->options.training, .choice = n->need.choice,
                  .saved_stride = round_up(n->need.saved), .packed = p->arena + n->packed};
     t.out = view_of(w, p->value, n->tensor_out, block);
     if (p->options.training) t.dout = view_of(w, p->gradient, n->tensor_out, block);

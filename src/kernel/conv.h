@@ -22,6 +22,7 @@ enum { CONV_TILE = 24, CONV_SLIDE_CHANNELS = 2 }; /* accumulators, of 32 registe
 #else
 enum { CONV_TILE = 12, CONV_SLIDE_CHANNELS = 1 }; /* of 16 */
 #endif
+enum { CONV_CACHE_BYTES = 28 << 10 }; /* of the first-level cache, for one side of a tile */
 enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7 }; /* largest side of a tile; widest kernel that slides */
 
 /* ---------------------------------------------------------------- forward */
@@ -311,9 +312,9 @@ static inline size_t conv_tap_cost(size_t ot, size_t xt) {
     return (cost > 8 ? cost : 8) + 1;
 }
 
-/* Rows of the tile (at most most_rows) that make rows × columns cheapest when n parts share the rows. A divisor of
- * rows only, when exact. */
-static inline size_t conv_tile_rows(size_t rows, size_t columns, size_t n_parts, bool exact) {
+/* Rows of the tile that make rows × columns cheapest when n parts share the rows. A divisor of rows only, when exact.
+ * Tiles of more than fit rows pay for loads from beyond the first-level cache. */
+static inline size_t conv_tile_rows(size_t rows, size_t columns, size_t n_parts, bool exact, size_t fit) {
     size_t best = 1, best_cost = SIZE_MAX;
     for (size_t ot = conv_least(CONV_MAX, rows); ot >= 1; ot--) {
         if (exact && rows % ot != 0) continue;
@@ -321,7 +322,8 @@ static inline size_t conv_tile_rows(size_t rows, size_t columns, size_t n_parts,
         const size_t   tiles = rows / ot, rest = rows % ot, busiest = (tiles + (rest > 0) + n_parts - 1) / n_parts;
         const size_t   full = cut.n * conv_tap_cost(ot, cut.size) + cut.rest * conv_tap_cost(ot, cut.size - 1);
         const size_t   last = cut.n * conv_tap_cost(rest, cut.size) + cut.rest * conv_tap_cost(rest, cut.size - 1);
-        const size_t   cost = n_parts > 1 ? busiest * full : tiles * full + (rest > 0 ? last : 0);
+        const size_t   far = ot > fit ? 2 * rows * (cut.n + cut.rest) : 0;
+        const size_t   cost = (n_parts > 1 ? busiest * full : tiles * full + (rest > 0 ? last : 0)) + far;
         if (cost < best_cost) {
             best = ot;
             best_cost = cost;

@@ -97,30 +97,42 @@ typedef struct sizes {
     size_t tile, sum_tile;         /* output channels of a tile: forward (and the packing), and parameter gradient */
 } sizes;
 
-static sizes sizes_of(const ln_node *node, size_t n_parts) {
+static sizes sizes_of(const ln_node *node, const size_t choice[2]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const size_t        groups = (size_t)a->groups;
     sizes s = {.o = node->out.c, .c = node->in[0].c / groups, .kh = (size_t)a->kernel.h, .kw = (size_t)a->kernel.w,
                .group_o = node->out.c / groups, .sh = (size_t)a->stride.h, .sw = (size_t)a->stride.w,
                .ph = (size_t)a->padding.h, .pw = (size_t)a->padding.w};
     s.taps = s.c * s.kh * s.kw;
-    s.tile = conv_tile_rows(s.group_o, node->out.w, groups > 1 ? 1 : n_parts, groups > 1);
-    s.sum_tile = conv_tile_rows(s.group_o, s.kw, 1, groups > 1);
+    s.tile = choice[0];
+    s.sum_tile = choice[1];
     return s;
 }
 
+/* Tiles for the forward pass, and for sums over pixels: there all pixels of a tile's channels should stay in the
+ * first-level cache. */
+static void choose(const ln_node *node, size_t n_parts, size_t choice[2]) {
+    const conv2d *const a = (const conv2d *)(const void *)node->args;
+    const bool          divides = a->groups > 1;
+    const size_t        group_o = node->out.c / (size_t)a->groups, map = node->out.h * node->out.w * sizeof(lanes);
+    choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
+    choice[1] = conv_tile_rows(group_o, (size_t)a->kernel.w, 1, divides, CONV_CACHE_BYTES / map);
+}
+
 static void prepare(const ln_node *node, ln_need *need) {
-    const sizes  s = sizes_of(node, need->n_parts);
+    choose(node, need->n_parts, need->choice);
+    const sizes  s = sizes_of(node, need->choice);
     const size_t bands = need->band_rows > 0 && need->band_rows < node->out.h;
     need->grain = s.tile;
+    need->sum_grain = s.sum_tile;
     need->n_packed = node->param[0].count * (need->training ? 2 : 1);
     if (need->training)
-        need->scratch = (bands ? node->param[0].count + s.o : (s.sum_tile * s.kh * s.kw)) * sizeof(lanes);
+        need->scratch = (bands ? node->param[0].count + s.o : s.sum_tile * s.kh * s.kw + s.o) * sizeof(lanes);
 }
 
 /* Forward: [o / tile][c][kh][kw][tile]. Input gradient: [c][kh][o of the group][kw]. */
 static void pack(const ln_task *t) {
-    const sizes       s = sizes_of(t->node, t->need_parts);
+    const sizes       s = sizes_of(t->node, t->choice);
     const real *const weight = t->param[0];
     real *const       forward = t->packed, *const back = forward + s.o * s.taps;
     size_t            lo, hi;
@@ -156,7 +168,7 @@ static void forward_row(const conv_row *row, size_t tile, size_t columns) {
 }
 
 static void forward(const ln_task *t) {
-    const sizes s = sizes_of(t->node, t->need_parts);
+    const sizes s = sizes_of(t->node, t->choice);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t o = t->c_lo; o < t->c_hi; o += s.tile) {
             const size_t tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
@@ -199,26 +211,33 @@ static void fold(const lanes *sums, size_t n, real *out) {
     for (; i < n; i++) out[i] = lanes_sum(sums + i);
 }
 
-/* Pixels of each block in order, lane by lane; the lanes are folded when the last row is in. */
-static void sum_bias(const ln_task *t, lanes *sums, real *dbias) {
-    for (size_t o = t->c_lo; o < t->c_hi; o++) {
-        lanes *const sum = sums + (o - t->c_lo);
-        if (t->h_lo == 0) memset(sum, 0, sizeof *sum);
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            vec acc = v_load(sum->of + p);
-            for (size_t b = 0; b < t->n_blocks; b++)
-                for (size_t h = t->h_lo; h < t->h_hi; h++) {
-                    const lanes *const dy = view_row(&t->dout, b, o, h);
-                    for (size_t w = 0; w < t->node->out.w; w++) acc = v_add(acc, v_load(dy[w].of + p));
-                }
-            v_store(sum->of + p, acc);
-        }
-        if (t->h_hi == t->node->out.h) dbias[o] = lanes_sum(sum);
+/* Pixels of each block in order, lane by lane, for n of the task's channels from o: n sums side by side, as one
+ * addition must wait for the one before it. */
+LN_INLINE void sum_pixels(const ln_task *t, size_t o, const int n, lanes *sums) {
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec acc[4];
+        LN_UNROLL for (int i = 0; i < n; i++) acc[i] = t->h_lo > 0 ? v_load(sums[i].of + p) : v_zero();
+        for (size_t b = 0; b < t->n_blocks; b++)
+            for (size_t h = t->h_lo; h < t->h_hi; h++) {
+                const lanes *const dy = view_row(&t->dout, b, o, h);
+                for (size_t w = 0; w < t->node->out.w; w++)
+                    LN_UNROLL for (int i = 0; i < n; i++)
+                        acc[i] = v_add(acc[i], v_load(dy[(size_t)i * t->dout.channel + w].of + p));
+            }
+        LN_UNROLL for (int i = 0; i < n; i++) v_store(sums[i].of + p, acc[i]);
     }
 }
 
+/* The lanes are folded when the last row is in. */
+static void sum_bias(const ln_task *t, lanes *sums, real *dbias) {
+    size_t o = t->c_lo;
+    for (; o + 4 <= t->c_hi; o += 4) sum_pixels(t, o, 4, sums + (o - t->c_lo));
+    for (; o < t->c_hi; o++) sum_pixels(t, o, 1, sums + (o - t->c_lo));
+    for (o = t->c_lo; o < t->c_hi && t->h_hi == t->node->out.h; o++) dbias[o] = lanes_sum(sums + (o - t->c_lo));
+}
+
 static void dparam(const ln_task *t) {
-    const sizes  s = sizes_of(t->node, t->need_parts);
+    const sizes  s = sizes_of(t->node, t->choice);
     const bool   starts = t->h_lo == 0, ends = t->h_hi == t->node->out.h;
     const size_t area = s.kh * s.kw;
     lanes *const scratch = t->scratch;
@@ -232,18 +251,7 @@ static void dparam(const ln_task *t) {
             for (size_t i = 0; i < tile && ends; i++) fold(sums + i * step, area, dweight + (o + i) * s.taps + c * area);
         }
     }
-    if (t->node->n_params < 2) return;
-    lanes one[1];
-    if (!starts || !ends) {
-        sum_bias(t, scratch + s.o * s.taps + t->c_lo, t->dparam[1]);
-        return;
-    }
-    for (size_t o = t->c_lo; o < t->c_hi; o++) {
-        ln_task single = *t;
-        single.c_lo = o;
-        single.c_hi = o + 1;
-        sum_bias(&single, one, t->dparam[1]);
-    }
+    if (t->node->n_params > 1) sum_bias(t, scratch + (starts && ends ? 0 : s.o * s.taps + t->c_lo), t->dparam[1]);
 }
 
 /* --------------------------------------------------------- input gradient */
@@ -292,7 +300,7 @@ static void dinput_channels(const ln_task *t, const sizes *s, size_t b, size_t c
 }
 
 static void dinput(const ln_task *t) {
-    const sizes s = sizes_of(t->node, t->need_parts);
+    const sizes s = sizes_of(t->node, t->choice);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
             const size_t left = conv_least(t->c_hi, (c / s.c + 1) * s.c) - c; /* of this group */

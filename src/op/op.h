@@ -118,7 +118,7 @@ typedef struct ln_task {
      * outside their windows stay untouched). dinput of other ops: the channels of in[] to compute, all rows. */
     size_t   c_lo, c_hi, h_lo, h_hi;
     size_t   part, n_parts;        /* pack and meet: which share of the work */
-    size_t   need_parts;           /* need.n_parts, as prepare saw it */
+    const size_t *choice;          /* need.choice, as prepare left it */
     ln_view  in[LN_MAX_INPUTS], out, dout, din[LN_MAX_INPUTS];
     ln_write write[LN_MAX_INPUTS]; /* how to write din */
     void    *param[LN_MAX_PARAMS];  /* real, PyTorch's order */
@@ -145,6 +145,8 @@ typedef struct ln_need {
     size_t n_blocks;      /* blocks of the whole batch */
     size_t band_rows;     /* rows per dparam call, when the planner runs bands; 0: all */
     size_t grain;         /* out: ranges begin at multiples of this many output channels (1 by default) */
+    size_t sum_grain;     /* out: output channels that dparam likes to be given at a time (1 by default) */
+    size_t choice[4];     /* out: whatever prepare decided (tile sizes): tasks give it back */
     size_t n_packed;      /* out: reals in packed */
     size_t scratch;       /* out: bytes for each thread */
     size_t saved;         /* out: bytes for each block */

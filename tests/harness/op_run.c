@@ -287,7 +287,7 @@ static void set_up(state *s) {
 static ln_task task_of(state *s, size_t b_lo, size_t b_hi) {
     const op_run *r = s->run;
     ln_task       t = {.node = &s->node, .n_blocks = b_hi - b_lo, .n_parts = n_parts_of(s),
-                       .need_parts = s->need.n_parts, .packed = s->packed.at, .scratch = s->scratch.at,
+                       .choice = s->need.choice, .packed = s->packed.at, .scratch = s->scratch.at,
                        .batch = r->n, .seed = r->seed, .step = r->step, .training = !r->cut.inference,
                        .saved_stride = s->saved_stride};
     for (size_t i = 0; i < s->node.n_params; i++) t.param[i] = s->param[i].at;
