@@ -7,19 +7,21 @@
 #include <stdio.h>
 
 static void print_gradients(const ln_check *check) {
-    table t = {.align = "lrrrrrr"};
+    table t = {.align = "lrrrrrrr"};
     table_add(&t, "tensor"), table_add(&t, "worst"), table_add(&t, "direction"), table_add(&t, "at entry");
-    table_add(&t, "gradient"), table_add(&t, "difference"), table_add(&t, "checked");
+    table_add(&t, "gradient"), table_add(&t, "difference"), table_add(&t, "checked"), table_add(&t, "at a kink");
     for (size_t i = 0; i < check->n_tensors; i++) {
         const ln_check_tensor *c = &check->tensors[i];
         table_add(&t, "%s", c->name);
         table_add(&t, "%.1e", c->worst);
-        table_add(&t, "%.1e", c->direction);
+        if (isnan(c->direction)) table_add(&t, "-"); /* every point along it lies at a kink */
+        else table_add(&t, "%.1e", c->direction);
         table_add(&t, "%zu", c->worst_index);
         table_add(&t, "%.6g", c->analytic);
         table_add(&t, "%.6g", c->numeric);
-        if (c->n_skipped) table_add(&t, "%zu, %zu at a kink skipped", c->n_checked, c->n_skipped);
-        else table_add(&t, "%zu", c->n_checked);
+        table_add(&t, "%zu", c->n_checked);
+        if (c->n_skipped) table_add(&t, "%zu", c->n_skipped);
+        else table_add(&t, "%s", "");
     }
     puts("Gradients against central differences in double precision (relative error, worst first)");
     table_print(&t, stdout);

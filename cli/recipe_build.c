@@ -40,12 +40,21 @@ static bool preprocess(recipe *r, ln_model *model, const ln_data *train, ln_erro
     return ln_model_set_preprocess(model, how, error) == LN_OK || recipe_blame(r, scale, error);
 }
 
+/* Images of another shape than the network's are refused before anything is written. */
+static bool fits(recipe *r, const ln_data *train, ln_error *error) {
+    const ln_data_info i = ln_data_describe(train);
+    if (i.c == r->c && i.h == r->h && i.w == r->w) return true;
+    return recipe_fail(r, &r->item[KEY_model_input], error,
+                       "model.input is %s, but the images of %.80s are %zux%zux%zu: change one of them",
+                       r->item[KEY_model_input].text, r->item[KEY_data_name].text, i.c, i.h, i.w);
+}
+
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     const recipe_item *name = &r->item[KEY_data_name], *val = &r->item[KEY_data_val];
     *data = (recipe_data){0};
     data->train = ln_data_open(context, name->text, "train", NULL, error);
     if (!data->train) return recipe_blame(r, name, error);
-    if (!open_test(r, context, data, error)) return false;
+    if (!fits(r, data->train, error) || !open_test(r, context, data, error)) return false;
     if (val->number > 0) {
         data->validation = ln_data_split(data->train, val->number, (uint64_t)r->item[KEY_train_seed].number, error);
         if (!data->validation) return recipe_blame(r, val, error);

@@ -36,13 +36,14 @@ static bool split(recipe *r, const char *whole, assignment *a, ln_error *error) 
     const char *equals = strchr(whole, '=');
     char       *key = pool_copy(&r->owner, whole, equals ? (size_t)(equals - whole) : strlen(whole));
     a->value = recipe_tidy(&r->owner, equals ? equals + 1 : "");
-    if (!text_is_utf8(whole, strlen(whole))) return fail_here(r, a, error, "this is not UTF-8 text");
+    if (!text_is_utf8(whole, strlen(whole))) return fail_here(r, a, error, "this is not UTF-8 text"), false;
     for (char *state = NULL, *part = strtok_r(key, ".", &state); part; part = strtok_r(NULL, ".", &state)) {
-        if (a->n_parts == MAX_PARTS) return fail_here(r, a, error, "the key has too many parts");
-        if (part[strspn(part, key_characters)]) return fail_here(r, a, error, "'%.40s' is no key", part);
+        if (a->n_parts == MAX_PARTS) return fail_here(r, a, error, "the key has too many parts"), false;
+        if (part[strspn(part, key_characters)]) return fail_here(r, a, error, "'%.40s' is no key", part), false;
         a->part[a->n_parts++] = part;
     }
-    if (!equals || a->n_parts == 0) return fail_here(r, a, error, "write an override as key=value, such as epochs=3");
+    if (!equals || a->n_parts == 0)
+        return fail_here(r, a, error, "write an override as key=value, such as epochs=3"), false;
     return true;
 }
 
@@ -123,14 +124,15 @@ static bool is_line(recipe_type type) { return type >= TYPE_INIT; }
 
 static bool change_argument(recipe *r, const assignment *a, recipe_type type, recipe_item *item, const char *key,
                             ln_error *error) {
-    ln_kind kind;
+    ln_kind    kind;
+    const bool known = type != TYPE_LAYERS && recipe_kind(type, &kind);
     if (a->value[0] == '\0' || strchr(a->value, ' '))
         return fail_here(r, a, error, "the argument '%.40s' takes one word", key);
-    const bool checked = type != TYPE_LAYERS && recipe_kind(type, &kind);
-    if (checked && ln_catalogue_check(kind, item->text, error) != LN_OK) return recipe_blame(r, item, error);
+    const bool was_good = known && ln_catalogue_check(kind, item->text, NULL) == LN_OK;
     item->text = set_argument(&r->owner, type, item->text, key, a->value);
     item->override = a->whole;
-    return !checked || ln_catalogue_check(kind, item->text, error) == LN_OK || recipe_blame(r, item, error);
+    /* A line that was wrong before may still be completed by another override: it is checked at the end. */
+    return !was_good || ln_catalogue_check(kind, item->text, error) == LN_OK || recipe_blame(r, item, error);
 }
 
 /* ------------------------------------------------------------------- paths */
@@ -211,7 +213,7 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
         if (a->n_parts == from + 1) {
             if (!whole) return true;
             *item = (recipe_item){.text = a->value, .override = a->whole, .line = item->line};
-            return recipe_check(r, rule, item, error);
+            return true; /* checked at the end */
         }
         if (!is_line(rule->type) || a->n_parts > from + 2) return unknown(r, a, a->part[from + 1], error);
         return whole || change_argument(r, a, rule->type, item, a->part[from + 1], error);

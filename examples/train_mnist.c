@@ -36,6 +36,8 @@ static ln_status learn(ln_model *m, const ln_data *train, const ln_data *test, l
 
     ln_train_options options = LN_TRAIN_OPTIONS;
     options.epochs = 1;
+    options.optimizer = "sgd lr=0.02 momentum=0.9";
+    options.schedule = "cosine";
     options.progress = on_progress;
     if (status == LN_OK) status = ln_train(m, train, &options, error);
     if (status == LN_OK) status = ln_evaluate(m, test, 64, &result, NULL, error);

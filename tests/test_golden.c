@@ -61,7 +61,8 @@ static float *made(uint32_t seed, uint32_t slot, size_t count, bool coarse, floa
     float *values = must(malloc(count * sizeof *values));
     for (size_t i = 0; i < count; i++) {
         const uint32_t h = mixed(seed, slot, (uint32_t)i);
-        values[i] = scale * (coarse ? (float)((int)(h >> 29) - 4) / 4 : (float)((int)(h >> 8) - (1 << 23)) / (1 << 23));
+        const float    fine = (float)((int)(h >> 8) - (1 << 23)) / (1 << 23);
+        values[i] = scale * (coarse ? (float)((int)(h >> 29) - 4) / 4 : fine);
     }
     return values;
 }
@@ -166,8 +167,8 @@ static void check_near(place *p, const golden *want, const double *got, const fl
         if (isnan(far)) break;
     }
     if (n > 0)
-        complain(p, "%s: %zu of %zu are off; [%zu] is %.9g, PyTorch's is %.9g, off by %.2g, allowed is %.2g", want->name,
-                 n, want->count, at, got[at], (double)want->values[at] + (base ? (double)base[at] : 0), worst, limit);
+        complain(p, "%s: %zu of %zu are off; [%zu] is %.9g, PyTorch's is %.9g, off by %.2g, allowed is %.2g",
+                 want->name, n, want->count, at, got[at], (double)want->values[at] + (base ? (double)base[at] : 0), worst, limit);
 }
 
 static void check_hits(place *p, const golden *want, const op_result *r) {

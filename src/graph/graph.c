@@ -56,7 +56,7 @@ ln_shape ln_model_shape(const ln_model *model, int node) {
 /* The first error stays; later calls report it again. */
 static ln_layer fail(ln_model *model, const ln_error *found, ln_error *error) {
     if (model->error.status == LN_OK) model->error = *found;
-    if (error) *error = *found;
+    if (error) *error = model->error;
     return -1;
 }
 
@@ -240,30 +240,51 @@ void ln_model_set_init(ln_model *model, ln_init init) {
         fail(model, &found, NULL);
 }
 
+/* Makes loss the model's, behind its last layer. */
+static ln_status attach_loss(ln_model *model, ln_node loss, ln_error *error) {
+    loss.index = model->n_nodes;
+    loss.input[0] = (int)model->n_nodes - 1;
+    loss.in[0] = model->node[model->n_nodes - 1]->out;
+    const ln_status status = loss.op->infer(&loss, error);
+    if (status == LN_OK) model->loss = loss;
+    return status;
+}
+
 ln_status ln_model_set_loss(ln_model *model, const char *text, ln_error *error) {
     ln_line         line;
     const ln_status status = ln_line_split(text, "loss", &line, error);
     if (status != LN_OK) return status;
     if (line.from[0] || line.as[0]) return ln_fail(error, LN_E_ARGUMENT, "loss %s: takes neither 'from' nor 'as'", line.word);
     if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "loss: the model has no layer yet; add layers first");
-    ln_node loss = {.op = find_op(line.word, true, error), .index = model->n_nodes, .n_inputs = 1};
+    ln_node loss = {.op = find_op(line.word, true, error), .n_inputs = 1};
     if (!loss.op) return LN_E_ARGUMENT;
     snprintf(loss.name, sizeof loss.name, "loss");
-    loss.input[0] = (int)model->n_nodes - 1;
-    loss.in[0] = model->node[model->n_nodes - 1]->out;
     const ln_status parsed =
         ln_attr_parse(line.rest, line.word, loss.op->attrs, loss.args, loss.op->args_size, NULL, NULL, 0, error);
-    if (parsed != LN_OK) return parsed;
-    const ln_status inferred = loss.op->infer(&loss, error);
-    if (inferred == LN_OK) model->loss = loss;
-    return inferred;
+    return parsed == LN_OK ? attach_loss(model, loss, error) : parsed;
+}
+
+/* A layer that nobody reads would never get a gradient. */
+static ln_status check_readers(const ln_model *model, ln_error *error) {
+    for (size_t i = 0; i + 1 < model->n_nodes; i++) {
+        bool read = false;
+        for (size_t k = i + 1; k < model->n_nodes && !read; k++)
+            for (size_t j = 0; j < model->node[k]->n_inputs; j++) read |= model->node[k]->input[j] == (int)i;
+        if (!read)
+            return ln_fail_node(error, LN_E_ARGUMENT, model->node[i],
+                                "no layer reads its output; leave it out, or read it by 'from %s' or 'add %s'",
+                                model->node[i]->name, model->node[i]->name);
+    }
+    return LN_OK;
 }
 
 ln_status ln_model_finish(ln_model *model, ln_error *error) {
     if (model->error.status != LN_OK) return ln_model_status(model, error);
     if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "model: has no layers; add some before using it");
-    if (model->loss.op && model->loss.input[0] == (int)model->n_nodes - 1) return LN_OK;
-    return ln_model_set_loss(model, "cross_entropy", error);
+    const ln_status read = check_readers(model, error);
+    if (read != LN_OK) return read;
+    if (!model->loss.op) return ln_model_set_loss(model, "cross_entropy", error);
+    return model->loss.index == model->n_nodes ? LN_OK : attach_loss(model, model->loss, error); /* layers came after it */
 }
 
 /* ------------------------------------------------------------ what it holds */

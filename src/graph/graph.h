@@ -23,7 +23,8 @@ struct ln_model {
  * for others. from: a name, or "" for the last layer; as: a name, or "" for the position. */
 ln_layer ln_model_append(ln_model *model, const ln_op *op, const ln_line *line, ln_error *error);
 
-/* Checks that the model can be planned: at least one layer, no kept error; sets the default loss if there is none. */
+/* Checks that the model can be planned: at least one layer, every output read, no kept error; sets the default loss if
+ * there is none. */
 ln_status ln_model_finish(ln_model *model, ln_error *error);
 
 /* The shape of a node's output; -1 is the model's input. */

@@ -228,7 +228,7 @@ static void make_phases(ln_plan *p) {
     for (size_t u = 0; u < p->n_units; u++)
         if (p->node[p->unit[u].first].policy == LN_POLICY_BATCH)
             add_phase(p, LN_PHASE_DPARAM, u);
-        else if (p->node[p->unit[u].first].policy == LN_POLICY_BLOCK)
+        else if (p->node[p->unit[u].first].policy != LN_POLICY_NONE)
             add_phase(p, LN_PHASE_REDUCE, u);
 }
 
@@ -241,6 +241,13 @@ static bool needed_backward(const ln_plan *p, size_t tensor) {
         for (size_t k = 0; k < p->node[i].node->n_inputs; k++)
             if (p->node[i].tensor_in[k] == tensor && has(&p->node[i], LN_NEEDS_IN)) return true;
     return false;
+}
+
+/* The same of any tensor that lives in this one's memory: what an in-place layer may not write over. */
+static bool memory_needed_backward(const ln_plan *p, size_t tensor) {
+    bool needed = false;
+    for (size_t t = 0; t < p->n_tensors; t++) needed |= p->value[t].base == p->value[tensor].base && needed_backward(p, t);
+    return needed;
 }
 
 static void set_halos(ln_plan *p) {
@@ -276,7 +283,7 @@ static void alias_tensors(ln_plan *p) {
     for (size_t i = 0; i < p->n_nodes; i++) {
         ln_plan_node *const n = &p->node[i];
         const size_t        in = n->tensor_in[0];
-        const bool          free_to = has(n, LN_VIEW) || (in > 0 && !needed_backward(p, in));
+        const bool          free_to = has(n, LN_VIEW) || (in > 0 && !memory_needed_backward(p, in));
         if (!may_alias(p, n, p->value) || !free_to) continue;
         merge(p->value, n->tensor_out, in);
         n->runs = !has(n, LN_VIEW);
@@ -296,7 +303,16 @@ static void alias_tensors(ln_plan *p) {
 
 /* ------------------------------------------------------- lifetimes, places */
 
-typedef struct ln_use { size_t time, segment, phase; } ln_use;
+/* time: a thread's own; block-by-block phases of a segment that follow each other are one. era: that of memory which
+ * threads share; phases between which no thread waits for the others, nor for its own next chunk, are one. */
+typedef struct ln_use { size_t time, era, segment; } ln_use;
+
+/* Moves on to phase k of the segment. */
+static void advance(const ln_plan *p, ln_use *at, size_t k) {
+    const ln_segment *const s = &p->segment[at->segment];
+    if (s->parts || k == s->first || !p->phase[k].per_block || !p->phase[k - 1].per_block) at->time++;
+    if (k == s->first || s->meets) at->era++;
+}
 
 static void use(ln_slot *tensors, size_t tensor, const ln_use *at, size_t *segments) {
     const size_t     base = tensors[tensor].base;
@@ -304,10 +320,12 @@ static void use(ln_slot *tensors, size_t tensor, const ln_use *at, size_t *segme
     if (t->place == LN_PLACE_NONE) { /* first use */
         t->place = LN_PLACE_THREAD;
         t->first = at->time;
+        t->first_era = at->era;
         segments[base] = at->segment;
     }
     if (segments[base] != at->segment) t->place = LN_PLACE_SHARED;
     t->last = at->time;
+    t->last_era = at->era;
 }
 
 static void use_node(ln_plan *p, const ln_plan_node *n, ln_phase_kind kind, const ln_use *at, size_t *vs, size_t *gs) {
@@ -332,14 +350,14 @@ static void use_unit(ln_plan *p, const ln_phase *phase, const ln_use *at, size_t
     }
 }
 
-/* The time and segment of each phase: the block-by-block phases of a segment that follow each other are one time. */
+/* What is used in which phase. */
 static void use_all(ln_plan *p, size_t *vs, size_t *gs) {
     ln_use at = {0};
     for (at.segment = 0; at.segment < p->n_segments; at.segment++) {
         const ln_segment *const s = &p->segment[at.segment];
-        for (at.phase = s->first; at.phase < s->last; at.phase++) {
-            const ln_phase *const phase = &p->phase[at.phase];
-            if (s->parts || at.phase == s->first || !phase->per_block || !p->phase[at.phase - 1].per_block) at.time++;
+        for (size_t k = s->first; k < s->last; k++) {
+            const ln_phase *const phase = &p->phase[k];
+            advance(p, &at, k);
             if (phase->kind == LN_PHASE_FILL)
                 use(p->value, 0, &at, vs);
             else if (phase->kind != LN_PHASE_REDUCE)
@@ -379,15 +397,25 @@ static void narrow_places(ln_plan *p) {
     }
 }
 
+static void lives_in_eras(ln_slot *x) {
+    if (x->place == LN_PLACE_SHARED) x->first = x->first_era, x->last = x->last_era;
+}
+
 static void place_tensors(ln_plan *p) {
     size_t segments[2][LN_MAX_NODES + 2];
+    memset(segments, 0xff, sizeof segments); /* of no segment */
     set_halos(p);
     alias_tensors(p);
     use_all(p, segments[0], segments[1]);
     narrow_places(p);
+    for (size_t t = 0; t < p->n_tensors; t++) {
+        lives_in_eras(&p->value[t]);
+        lives_in_eras(&p->gradient[t]);
+    }
     for (size_t t = p->model->n_nodes; t < p->n_tensors; t++) { /* output and loss stay readable after the run */
         ln_slot *const out = &p->value[p->value[t].base];
         out->place = LN_PLACE_SHARED;
+        out->first = out->first_era;
         out->last = SIZE_MAX;
     }
     for (size_t t = 0; t < p->n_tensors; t++) {
@@ -535,29 +563,38 @@ static size_t tensor_pieces(const ln_plan *p, ln_slot *tensors, ln_place place, 
     return n;
 }
 
-/* Saved values live as long as their unit's forward and backward lie apart. */
+/* From a unit's first phase to its last: where its saved values live, and how long. */
+typedef struct ln_life { ln_use first, last; bool parts; } ln_life;
+
+static ln_life life_of(const ln_plan *p, size_t unit) {
+    ln_life life = {.first.time = SIZE_MAX};
+    ln_use  at = {0};
+    for (at.segment = 0; at.segment < p->n_segments; at.segment++)
+        for (size_t k = p->segment[at.segment].first; k < p->segment[at.segment].last; k++) {
+            const ln_phase_kind kind = p->phase[k].kind;
+            advance(p, &at, k);
+            if (p->phase[k].unit != unit || kind == LN_PHASE_FILL || kind == LN_PHASE_REDUCE) continue;
+            if (life.first.time == SIZE_MAX) life.first = at;
+            life.last = at;
+            life.parts |= p->segment[at.segment].parts;
+        }
+    return life;
+}
+
 static size_t saved_pieces(const ln_plan *p, ln_place place, ln_piece *piece, size_t n) {
     for (size_t i = 0; i < p->n_units; i++) {
-        size_t times[2] = {SIZE_MAX, 0}, segments[2] = {SIZE_MAX, 0}, time = 0;
-        bool   parts = false;
-        for (size_t s = 0; s < p->n_segments; s++)
-            for (size_t k = p->segment[s].first; k < p->segment[s].last; k++) {
-                if (p->segment[s].parts || k == p->segment[s].first || !p->phase[k].per_block || !p->phase[k - 1].per_block)
-                    time++;
-                if (p->phase[k].unit != i || p->phase[k].kind == LN_PHASE_FILL || p->phase[k].kind == LN_PHASE_REDUCE) continue;
-                parts |= p->segment[s].parts;
-                if (time < times[0]) times[0] = time;
-                if (time > times[1]) times[1] = time;
-                if (s < segments[0]) segments[0] = s;
-                if (s > segments[1]) segments[1] = s;
-            }
-        const ln_place wanted = parts || segments[0] != segments[1] ? LN_PLACE_SHARED : LN_PLACE_THREAD;
-        for (size_t k = p->unit[i].first; k <= p->unit[i].last && wanted == place; k++) {
+        const ln_life  life = life_of(p, i);
+        const bool     shared = p->options.keep_all || life.parts || life.first.segment != life.last.segment;
+        const size_t   blocks = shared ? p->n_blocks : p->chunk;
+        const ln_piece all = {.first = p->options.keep_all ? 0 : shared ? life.first.era : life.first.time,
+                              .last = p->options.keep_all ? SIZE_MAX : shared ? life.last.era : life.last.time};
+        for (size_t k = p->unit[i].first; k <= p->unit[i].last && shared == (place == LN_PLACE_SHARED); k++) {
             ln_plan_node *const x = &p->node[k];
             x->saved_place = place;
             if (x->need.saved == 0) continue;
-            const size_t blocks = place == LN_PLACE_SHARED ? p->n_blocks : p->chunk;
-            piece[n++] = (ln_piece){round_up(round_up(x->need.saved) * blocks), times[0], times[1], &x->saved, false};
+            piece[n] = all;
+            piece[n].n_bytes = round_up(x->need.saved) * blocks;
+            piece[n++].offset = &x->saved;
         }
     }
     return n;

@@ -44,7 +44,8 @@ typedef struct ln_slot {
     ln_size2 halo;
     ln_place place;
     size_t   offset;     /* bytes, into the place's arena */
-    size_t   first, last; /* times of use */
+    size_t   first, last; /* times of use; of shared memory: eras */
+    size_t   first_era, last_era;
     bool     used;
 } ln_slot;
 
@@ -86,7 +87,7 @@ typedef enum ln_phase_kind {
     LN_PHASE_MEET_FORWARD, LN_PHASE_MEET_BACKWARD, /* once, between the two passes of LN_CROSS_BATCH */
     LN_PHASE_FORWARD_2, LN_PHASE_BACKWARD_2,       /* their second passes */
     LN_PHASE_DPARAM,    /* LN_POLICY_BATCH: over the whole batch */
-    LN_PHASE_REDUCE     /* LN_POLICY_BLOCK: partial sums to the gradient */
+    LN_PHASE_REDUCE     /* LN_POLICY_BLOCK: partial sums to the gradient; LN_POLICY_MEET: only the watch over it */
 } ln_phase_kind;
 
 typedef struct ln_phase { ln_phase_kind kind; size_t unit; bool per_block; } ln_phase;

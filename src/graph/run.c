@@ -261,9 +261,10 @@ static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
     for (size_t k = 0; k < n->node->n_params; k++) {
         size_t lo, hi;
         parameter_part(n->node->param[k].count, s, &lo, &hi);
-        p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
-                                         round_up(n->node->param[k].count * p->element) / p->element,
-                                         p->arena + n->gradient[k], lo, hi);
+        if (n->policy == LN_POLICY_BLOCK)
+            p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
+                                             round_up(n->node->param[k].count * p->element) / p->element,
+                                             p->arena + n->gradient[k], lo, hi);
         check_finite(w, n, k, lo, hi);
     }
 }

@@ -109,17 +109,26 @@ void LN_PASTE(ln_, fill, LN_ISA_NAME)(const ln_fill *fill, void *lanes_out) {
     for (; i < f.count; i++) fill_one(&f, i, by, out + i);
 }
 
-/* Sixteen neighbouring values at a time; the last ones by way of zeros. */
+/* Values i … i + n - 1 of one image. */
+LN_INLINE void fill_neighbours(const ln_fill *f, size_t i, size_t n, affine by, float *out) {
+    lanes x = {{0}};
+    if (f->is_float)
+        for (size_t k = 0; k < n; k++) x.of[k] = (real)((const float *)f->rows[0])[i + k];
+    else
+        for (size_t k = 0; k < n; k++) x.of[k] = (real)((const uint8_t *)f->rows[0])[i + k];
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(x.of + p, v_fma(v_load(x.of + p), by.factor, by.offset));
+    for (size_t k = 0; k < n; k++) out[i + k] = (float)x.of[k];
+}
+
 void LN_PASTE(ln_, fill_planar, LN_ISA_NAME)(const ln_fill *fill, float *out) {
     const affine by = {v_splat((real)fill->factor), v_splat((real)fill->offset)};
-    for (size_t i = 0; i < fill->count; i += LN_LANES) {
-        const size_t n = fill->count - i < LN_LANES ? fill->count - i : LN_LANES;
-        lanes        x = {{0}};
-        for (size_t k = 0; k < n; k++)
-            x.of[k] = fill->is_float ? (real)((const float *)fill->rows[0])[i + k] : (real)((const uint8_t *)fill->rows[0])[i + k];
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(x.of + p, v_fma(v_load(x.of + p), by.factor, by.offset));
-        for (size_t k = 0; k < n; k++) out[i + k] = (float)x.of[k];
-    }
+    size_t       i = 0;
+    for (; i + LN_LANES <= fill->count; i += LN_LANES) fill_neighbours(fill, i, LN_LANES, by, out);
+    if (i == fill->count) return;
+    if (i > 0)
+        fill_neighbours(fill, fill->count - LN_LANES, LN_LANES, by, out); /* some of them again: the same bits */
+    else
+        fill_neighbours(fill, 0, fill->count, by, out);
 }
 
 void LN_PASTE(ln_, unlane, LN_ISA_NAME)(const void *lanes_in, size_t count, size_t n, float *const *rows) {
@@ -157,12 +166,14 @@ bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi)
     enum { N = 4 };
     const real *value = x;
     size_t      i = lo;
+    const vec   room = v_splat((real)LN_FINITE_ROOM);
     vec         trace[N];
     LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_zero();
     for (; i + N * LN_WIDTH <= hi; i += N * LN_WIDTH)
-        LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_fma(v_load(value + i + k * LN_WIDTH), v_zero(), trace[k]);
+        LN_UNROLL for (int k = 0; k < N; k++) 
+            trace[k] = v_fma(v_mul(v_load(value + i + k * LN_WIDTH), room), v_zero(), trace[k]);
     real rest = 0;
-    for (; i < hi; i++) rest += 0 * value[i];
+    for (; i < hi; i++) rest += 0 * (value[i] * (real)LN_FINITE_ROOM);
     const vec all = v_add(v_add(trace[0], trace[1]), v_add(trace[2], trace[3]));
     return mask_bits(v_is_nan(all)) == 0 && rest == rest;
 }

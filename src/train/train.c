@@ -250,8 +250,12 @@ static ln_status run_epochs(ln_trainer *t, ln_evaluator *e, ln_error *error) {
 }
 
 ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error) {
-    ln_trainer *const t = ln_trainer_new(model, data, options, error);
-    if (!t) return error ? error->status : LN_E_ARGUMENT;
+    ln_error          found = {0};
+    ln_trainer *const t = ln_trainer_new(model, data, options, &found);
+    if (!t) {
+        if (error) *error = found;
+        return found.status;
+    }
     ln_evaluator e = {.model = model};
     ln_status    status = LN_OK;
     if (options->validation || options->test) status = ln_evaluator_new(model, 64 * (size_t)ln_context_threads(model->context), &e, error);

@@ -3,14 +3,14 @@
 Needs PyTorch and NumPy; the tests need neither. Add an op: its cases to CASES, its call to CALLS, and run this.
 
 OP.bin        little-endian: "LNGOLD1\\0", u32 cases, and for each
-                char line[96], u32 images, u32 inputs, u32 shape[2][3], u32 seed, u32 coarse, f32 scale, u32 tensors, and
-                for each tensor char name[16], u32 count, f64 torch32, f32 values[count].
+                char line[96], u32 images, u32 inputs, u32 shape[2][3], u32 seed, u32 coarse, f32 scale, u32 tensors,
+                and for each tensor char name[16], u32 count, f64 torch32, f32 values[count].
               Values are PyTorch's in float64, rounded once; torch32 is the largest distance of PyTorch's own float32
               result from them. Names: out, din0, din1, a parameter's name, hit (losses: 1 where the answer is right).
               Inputs are not stored: values() below and tests/test_golden.c make the same ones. Gradients are those of
               sum(out * dout); of the loss itself for losses.
-steps_NET.bin "LNSTEP1\\0", u32 parameters, u32 steps, f64 loss[steps], f64 torch32 of the losses, and for each parameter
-                char name[16], u32 count, f64 torch32, f32 before[count], f64 after[count].
+steps_NET.bin "LNSTEP1\\0", u32 parameters, u32 steps, f64 loss[steps], f64 torch32 of the losses, and for each
+                parameter char name[16], u32 count, f64 torch32, f32 before[count], f64 after[count].
               Training steps of 64 images in file order; after and loss are the float64 run's, from the float32 weights
               before; torch32 is the Euclidean distance of PyTorch's float32 run from them.
 """
