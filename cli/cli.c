@@ -88,3 +88,8 @@ bool is_weights(const char *path) {
     const bool   named = length > 12 && strcmp(path + length - 12, ".safetensors") == 0;
     return file && (named || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{'));
 }
+
+const char *class_name(const ln_model *model, size_t i, pool *owner) {
+    const char *const name = ln_model_class(model, i);
+    return name ? name : pool_format(owner, "%zu", i);
+}

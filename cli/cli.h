@@ -59,4 +59,7 @@ ln_context *open_context(int n_threads);
 /* A weights file by its first bytes; false for what cannot be opened, too. */
 bool is_weights(const char *path);
 
+/* What output i stands for: its name in the weights, or its number. */
+const char *class_name(const ln_model *model, size_t i, pool *owner);
+
 #endif

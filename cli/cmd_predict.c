@@ -71,9 +71,15 @@ static double percent(const answers *a, size_t i) {
     return 100 * (double)a->probabilities[i * a->k + (size_t)a->labels[i]];
 }
 
-static const char *verdict(const answers *a, size_t i, pool *owner) {
+static const char *said(const prediction *p, size_t i, pool *owner) {
+    return class_name(p->model, (size_t)p->answers.labels[i], owner);
+}
+
+static const char *verdict(const prediction *p, size_t i, pool *owner) {
+    const answers *a = &p->answers;
     if (a->truth[i] < 0) return "";
-    return a->truth[i] == a->labels[i] ? "right" : pool_format(owner, "wrong, is %lld", (long long)a->truth[i]);
+    return a->truth[i] == a->labels[i] ? "right"
+                                       : pool_format(owner, "wrong, is %s", class_name(p->model, (size_t)a->truth[i], owner));
 }
 
 /* Pictures side by side, as many as the terminal is wide, what the network says of them below. */
@@ -96,7 +102,7 @@ static void show(const prediction *p, const ln_data *data, size_t from) {
                 printf("%s%s%*s", j ? "  " : "", pictures[j][row], j + 1 < n ? (int)(cell - columns) : 0, "");
         for (size_t j = 0; j < n; j++) {
             char words[40];
-            snprintf(words, sizeof words, "%lld  %.2f %%", (long long)a->labels[from + i + j],
+            snprintf(words, sizeof words, "%.24s  %.2f %%", said(p, from + i + j, &owner),
                      percent(a, from + i + j));
             printf("%s%-*s", j ? "  " : "", j + 1 < n ? (int)cell : 0, words);
         }
@@ -104,7 +110,7 @@ static void show(const prediction *p, const ln_data *data, size_t from) {
         for (size_t j = 0; info.has_labels && j < n; j++) {
             const bool right = a->truth[from + i + j] == a->labels[from + i + j];
             printf("%s%s%-*s%s", j ? "  " : "", terminal_style(&look, right ? STYLE_GOOD : STYLE_BAD),
-                   j + 1 < n ? (int)cell : 0, verdict(a, from + i + j, &owner), terminal_style(&look, STYLE_PLAIN));
+                   j + 1 < n ? (int)cell : 0, verdict(p, from + i + j, &owner), terminal_style(&look, STYLE_PLAIN));
         }
         if (info.has_labels) putchar('\n');
         if (i + n < info.n) putchar('\n');
@@ -119,9 +125,9 @@ static void print_rows(const prediction *p, size_t from, size_t first_number) {
     table_add(&t, "image"), table_add(&t, "class"), table_add(&t, "probability"), table_add(&t, "%s", "");
     for (size_t i = from; i < a->n; i++) {
         table_add(&t, "%zu", first_number + i - from);
-        table_add(&t, "%lld", (long long)a->labels[i]);
+        table_add(&t, "%s", said(p, i, &owner));
         table_add(&t, "%.2f %%", percent(a, i));
-        table_add(&t, "%s", verdict(a, i, &owner));
+        table_add(&t, "%s", verdict(p, i, &owner));
     }
     table_print(&t, stdout);
     pool_free(&owner);
@@ -180,7 +186,7 @@ static bool predict_picture(prediction *p, const char *path, ln_error *error) {
                 "invert=true turns it over",
                 path);
         if (p->shows) show(p, image, p->answers.n - 1);
-        printf("%s: %lld (%.2f %%)\n", path, (long long)p->answers.labels[p->answers.n - 1],
+        printf("%s: %s (%.2f %%)\n", path, said(p, p->answers.n - 1, &p->owner),
                percent(&p->answers, p->answers.n - 1));
     }
     ln_data_free(turned);

@@ -11,7 +11,8 @@ static void add_share(table *t, uint64_t part, uint64_t of) {
     else table_add(t, "-");
 }
 
-static void print_classes(const uint64_t *confusion, size_t k) {
+static void print_classes(const ln_model *model, const uint64_t *confusion, size_t k) {
+    pool  owner = {0};
     table t = {.align = "rrrrr"};
     table_add(&t, "class"), table_add(&t, "images"), table_add(&t, "correct"), table_add(&t, "precision");
     table_add(&t, "recall");
@@ -21,23 +22,25 @@ static void print_classes(const uint64_t *confusion, size_t k) {
             is += confusion[i * k + j];
             said += confusion[j * k + i];
         }
-        table_add(&t, "%zu", i);
+        table_add(&t, "%s", class_name(model, i, &owner));
         table_add(&t, "%llu", (unsigned long long)is);
         table_add(&t, "%llu", (unsigned long long)confusion[i * k + i]);
         add_share(&t, confusion[i * k + i], said);
         add_share(&t, confusion[i * k + i], is);
     }
     table_print(&t, stdout);
+    pool_free(&owner);
 }
 
-static void print_confusion(const uint64_t *confusion, size_t k) {
+static void print_confusion(const ln_model *model, const uint64_t *confusion, size_t k) {
+    pool  owner = {0};
     char *align = take(k + 2, 1);
     for (size_t i = 0; i <= k; i++) align[i] = 'r';
     table t = {.align = align};
     table_add(&t, "label");
-    for (size_t j = 0; j < k; j++) table_add(&t, "%zu", j);
+    for (size_t j = 0; j < k; j++) table_add(&t, "%s", class_name(model, j, &owner));
     for (size_t i = 0; i < k; i++) {
-        table_add(&t, "%zu", i);
+        table_add(&t, "%s", class_name(model, i, &owner));
         for (size_t j = 0; j < k; j++)
             if (confusion[i * k + j]) table_add(&t, "%llu", (unsigned long long)confusion[i * k + j]);
             else table_add(&t, ".");
@@ -45,6 +48,7 @@ static void print_confusion(const uint64_t *confusion, size_t k) {
     puts("\nConfusion: a row for each label, a column for each answer");
     table_print(&t, stdout);
     free(align);
+    pool_free(&owner);
 }
 
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
@@ -56,8 +60,8 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     ln_metrics   m;
     const bool   good = data && ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
     if (good) {
-        print_classes(confusion, k);
-        print_confusion(confusion, k);
+        print_classes(model, confusion, k);
+        print_confusion(model, confusion, k);
         printf("\n%zu images, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n_correct, 100 * m.accuracy, m.loss);
     }
     free(confusion);

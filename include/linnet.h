@@ -172,6 +172,11 @@ LN_API ln_preprocess ln_model_preprocess(const ln_model *model);
 /* Mean and std of data's values after scaling by scale; the usual normalisation, fitted on the training images. */
 LN_API ln_preprocess ln_data_fit(const ln_data *data, double scale);
 
+/* What the outputs stand for, in order; copied, kept in the weights. A training names them 0, 1, … when nobody has.
+ * names are 1 to 255 bytes of UTF-8 without control characters. */
+LN_API ln_status   ln_model_set_classes(ln_model *model, const char *const *names, size_t n, ln_error *error);
+LN_API const char *ln_model_class(const ln_model *model, size_t i); /* NULL when output i has no name */
+
 typedef struct ln_layer_info {
     const char *name;  /* "0", or what `as` said */
     const char *op;    /* "conv2d" */

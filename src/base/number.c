@@ -1,5 +1,8 @@
-/* Numbers as text. A program may have called setlocale, so every conversion names its locale. */
+/* Numbers as text. A program may have called setlocale, so every conversion names its locale; and it may round in its
+ * own way, so every conversion is done in the library's floating-point mode. */
 #include "base/number.h"
+
+#include "base/cpu.h"
 
 #include <errno.h>
 #include <math.h>
@@ -42,7 +45,9 @@ static bool same_bits(double a, double b) { return memcmp(&a, &b, sizeof a) == 0
 
 ln_status ln_number_read(const char *text, double *value) {
     if (!is_number(text)) return LN_E_FORMAT;
-    const double number = strtod_l(text, NULL, ln_plain_locale());
+    const uint64_t mode = ln_fp_enter();
+    const double   number = strtod_l(text, NULL, ln_plain_locale());
+    ln_fp_leave(mode);
     const bool   vanished = same_bits(fabs(number), 0) && !is_zero(text);
     if (!isfinite(number) || vanished) return LN_E_ARGUMENT;
     *value = number;
@@ -60,11 +65,13 @@ ln_status ln_integer_read(const char *text, int64_t *value) {
 }
 
 const char *ln_number_print(double value, char text[LN_NUMBER_TEXT]) {
+    const uint64_t mode = ln_fp_enter();
     const locale_t callers = uselocale(ln_plain_locale());
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, LN_NUMBER_TEXT, "%.*g", digits, value);
         if (same_bits(strtod_l(text, NULL, ln_plain_locale()), value)) break;
     }
     uselocale(callers);
+    ln_fp_leave(mode);
     return text;
 }

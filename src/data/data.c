@@ -121,7 +121,9 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
         ln_fail(error, LN_E_ARGUMENT, "ln_data_split: fraction %g, but a part must lie between 0 and 1", fraction);
         return NULL;
     }
-    const size_t n_taken = (size_t)(fraction * (double)data->n + 0.5);
+    const uint64_t mode = ln_fp_enter();
+    const size_t   n_taken = (size_t)(fraction * (double)data->n + 0.5);
+    ln_fp_leave(mode);
     if (!n_taken || n_taken >= data->n) {
         ln_fail(error, LN_E_SHAPE,
                 "ln_data_split: fraction %g of %zu images is %zu, which leaves one side without "
@@ -183,9 +185,12 @@ static void fit_floats(const ln_data *data, double *mean, double *variance) {
 }
 
 ln_preprocess ln_data_fit(const ln_data *data, double scale) {
-    double mean, variance;
+    const uint64_t mode = ln_fp_enter();
+    double         mean, variance;
     (data->store->is_float ? fit_floats : fit_bytes)(data, &mean, &variance);
     /* A constant cannot be normalised: it becomes 0 by its mean alone. */
     const double std = variance > 0 ? ln_sqrt(variance) * scale : 1;
-    return (ln_preprocess){.scale = scale, .mean = mean * scale, .std = std};
+    const ln_preprocess fit = {.scale = scale, .mean = mean * scale, .std = std};
+    ln_fp_leave(mode);
+    return fit;
 }

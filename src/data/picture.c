@@ -282,7 +282,9 @@ ln_data *ln_data_from_picture(ln_context *context, const char *path, size_t c, s
     if (check_wanted(path, c, h, w, error) != LN_OK) return NULL;
     if (read_picture(context, path, &picture, error) != LN_OK) return NULL;
     uint8_t *values = ln_allocate(context, c * h * w);
+    const uint64_t mode = ln_fp_enter();
     if (values) ln_picture_scale(&picture, c, h, w, values);
+    ln_fp_leave(mode);
     ln_release(context, picture.samples);
     if (!values) {
         ln_fail_memory(error, path, c * h * w);

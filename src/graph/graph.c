@@ -46,6 +46,7 @@ void ln_model_free(ln_model *model) {
     ln_release(context, model->node);
     ln_release(context, model->values);
     ln_release(context, model->line);
+    ln_release(context, model->class_name);
     ln_release(context, model);
 }
 
@@ -338,5 +339,30 @@ ln_status ln_model_set_preprocess(ln_model *model, ln_preprocess p, ln_error *er
     model->preprocess = p;
     return LN_OK;
 }
+
+ln_status ln_model_set_classes(ln_model *model, const char *const *names, size_t n, ln_error *error) {
+    size_t n_bytes = n * sizeof(char *);
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = strlen(names[i]);
+        bool         plain = length >= 1 && length <= 255;
+        for (size_t k = 0; k < length; k++) plain = plain && (unsigned char)names[i][k] >= ' ' && names[i][k] != 0x7f;
+        if (!plain)
+            return ln_fail(error, LN_E_ARGUMENT, "classes: name %zu is not 1 to 255 bytes of plain text; choose another one", i);
+        n_bytes += length + 1;
+    }
+    char **const copy = ln_allocate(model->context, n_bytes);
+    if (!copy) return ln_fail_memory(error, "classes", n_bytes);
+    char *text = (char *)(copy + n);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = strcpy(text, names[i]);
+        text += strlen(names[i]) + 1;
+    }
+    ln_release(model->context, model->class_name);
+    model->class_name = copy;
+    model->n_classes = n;
+    return LN_OK;
+}
+
+const char *ln_model_class(const ln_model *model, size_t i) { return i < model->n_classes ? model->class_name[i] : NULL; }
 
 ln_preprocess ln_model_preprocess(const ln_model *model) { return model->preprocess; }

@@ -16,6 +16,8 @@ struct ln_model {
     ln_node       loss;                           /* op NULL: none set yet */
     ln_init       init;                           /* for layers to come */
     ln_preprocess preprocess;
+    size_t        n_classes;
+    char        **class_name;                     /* n_classes pointers, and behind them the texts; NULL: none */
     ln_error      error;                          /* the first one of a builder call */
 };
 

@@ -40,10 +40,12 @@ static void draw(const ln_param *param, const ln_init *init, float *values, ln_r
 ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error) {
     const ln_status status = ln_model_status(model, error);
     if (status != LN_OK) return status;
+    const uint64_t mode = ln_fp_enter();
     for (size_t i = 0; i < model->n_nodes; i++)
         for (size_t k = 0; k < model->node[i]->n_params; k++) {
             ln_random random = ln_random_at(seed, LN_RANDOM_INIT, (uint32_t)i, k);
             draw(&model->node[i]->param[k], &model->node[i]->init, model->values[i][k], &random);
         }
+    ln_fp_leave(mode);
     return LN_OK;
 }

@@ -616,11 +616,10 @@ static void lay_parameters(ln_plan *p, size_t *end) {
         ln_plan_node *const n = &p->node[i];
         n->packed = take(end, n->need.n_packed * p->element);
         n->states = *end;
-        for (size_t k = 0; k < n->node->n_params; k++) {
-            const size_t bytes = n->node->param[k].count * p->element;
-            if (p->options.training) take(end, round_up(bytes) * p->options.n_states);
-            if (n->policy == LN_POLICY_BLOCK) n->partial[k] = take(end, round_up(bytes) * p->n_blocks);
-        }
+        for (size_t k = 0; k < n->node->n_params && p->options.training; k++) /* side by side */
+            take(end, round_up(n->node->param[k].count * p->element) * p->options.n_states);
+        for (size_t k = 0; k < n->node->n_params && n->policy == LN_POLICY_BLOCK; k++)
+            n->partial[k] = take(end, round_up(n->node->param[k].count * p->element) * p->n_blocks);
         n->parameters = *end;
         for (size_t k = 0; k < n->node->n_params && p->element != sizeof(float); k++)
             take(end, n->node->param[k].count * p->element);

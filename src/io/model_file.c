@@ -1,6 +1,6 @@
 /* A model in a safetensors file: its parameters as tensors, and in the metadata the key "linnet" with the model as JSON:
  *   {"version": 1, "input": [c, h, w], "layers": ["conv2d 6 kernel=5 …", …], "loss": "cross_entropy",
- *    "preprocess": {"scale": …, "mean": …, "std": …}}
+ *    "preprocess": {"scale": …, "mean": …, "std": …}, "classes": ["0", "1", …]}
  * The layers are recipe lines, so that one grammar, with one set of checks, reads recipes and files. */
 #include "graph/graph.h"
 #include "io/safetensors.h"
@@ -30,7 +30,12 @@ static char *model_json(const ln_model *model) {
     fine = fine && cJSON_AddNumberToObject(preprocess, "scale", model->preprocess.scale) &&
            cJSON_AddNumberToObject(preprocess, "mean", model->preprocess.mean) &&
            cJSON_AddNumberToObject(preprocess, "std", model->preprocess.std);
-    char *const text = fine ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON *const classes = cJSON_AddArrayToObject(root, "classes");
+    for (size_t i = 0; i < model->n_classes; i++)
+        fine = fine && cJSON_AddItemToArray(classes, cJSON_CreateString(model->class_name[i]));
+    const uint64_t mode = ln_fp_enter(); /* numbers are to read back as they are, however the caller rounds */
+    char *const    text = fine && classes ? cJSON_PrintUnformatted(root) : NULL;
+    ln_fp_leave(mode);
     cJSON_Delete(root);
     return text;
 }
@@ -92,6 +97,24 @@ static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *
     return ln_model_set_preprocess(model, (ln_preprocess){scale->valuedouble, mean->valuedouble, std->valuedouble}, error);
 }
 
+static ln_status read_classes(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
+    const cJSON *const classes = cJSON_GetObjectItemCaseSensitive(root, "classes");
+    const size_t       n = cJSON_IsArray(classes) ? (size_t)cJSON_GetArraySize(classes) : 0, n_bytes = (n + 1) * sizeof(char *);
+    const cJSON       *name;
+    size_t             i = 0;
+    ln_status          status = LN_OK;
+    if (!cJSON_IsArray(classes) || n > ln_model_outputs(model)) return damaged(path, "has no list of classes that fits its outputs", error);
+    const char **const names = ln_allocate(model->context, n_bytes);
+    if (!names) return ln_fail_memory(error, path, n_bytes);
+    cJSON_ArrayForEach(name, classes) {
+        if (!cJSON_IsString(name)) status = damaged(path, "has a class whose name is no text", error);
+        names[i++] = cJSON_IsString(name) ? name->valuestring : "";
+    }
+    if (status == LN_OK && n > 0) status = ln_model_set_classes(model, names, n, error);
+    ln_release(model->context, names);
+    return status;
+}
+
 static ln_status read_values(const char *path, const ln_safetensors *file, ln_model *model, ln_error *error) {
     const size_t n = ln_model_parameter_count(model);
     for (size_t i = 0; i < n; i++) {
@@ -118,6 +141,7 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
     ln_model *const model = ln_model_new(context, size_at(input, 0), size_at(input, 1), size_at(input, 2), error);
     if (!model) return NULL;
     if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
+        read_classes(path, root, model, error) == LN_OK &&
         ln_model_finish(model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
         return model;
     ln_model_free(model);
@@ -131,7 +155,9 @@ ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error) 
     const char *json = NULL;
     for (size_t i = 0; i < file.n_metadata; i++)
         if (strcmp(file.metadata[i].key, "linnet") == 0) json = file.metadata[i].value;
-    cJSON *const root = json ? cJSON_Parse(json) : NULL;
+    const uint64_t mode = ln_fp_enter();
+    cJSON *const   root = json ? cJSON_Parse(json) : NULL;
+    ln_fp_leave(mode);
     if (!json)
         ln_fail(error, LN_E_FORMAT, "%s: is a safetensors file without linnet's description of a model; use a file that linnet wrote", path);
     else if (!root)

@@ -371,10 +371,11 @@ ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint6
     check->n_layers = model->n_nodes;
     check->tensors = (ln_check_tensor *)(void *)(check + 1);
     check->layers = (ln_check_layer *)(void *)(check->tensors + n_tensors);
-    if (fill_check(model, data, batch, seed, check, error) == LN_OK) {
-        give_verdict(check);
-        return check;
-    }
+    const uint64_t  mode = ln_fp_enter();
+    const ln_status status = fill_check(model, data, batch, seed, check, error);
+    if (status == LN_OK) give_verdict(check);
+    ln_fp_leave(mode);
+    if (status == LN_OK) return check;
     ln_check_free(check);
     return NULL;
 }

@@ -62,8 +62,9 @@ static void count_confusion(const ln_evaluator *e, const ln_batch *batch, float 
 }
 
 ln_metrics ln_evaluator_run(ln_evaluator *e, const ln_data *data, float *outputs, uint64_t *confusion) {
-    const size_t n = ln_data_describe(data).n;
-    ln_metrics   m = {.n = n};
+    const uint64_t mode = ln_fp_enter();
+    const size_t   n = ln_data_describe(data).n;
+    ln_metrics     m = {.n = n};
     ln_run_pack(e->plan);
     for (size_t first = 0; first < n; first += e->batch) {
         const ln_batch batch =
@@ -76,6 +77,7 @@ ln_metrics ln_evaluator_run(ln_evaluator *e, const ln_data *data, float *outputs
     }
     m.loss /= (double)n;
     m.accuracy = (double)m.n_correct / (double)n;
+    ln_fp_leave(mode);
     return m;
 }
 

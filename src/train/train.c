@@ -36,12 +36,30 @@ static ln_status check(const ln_trainer *t, ln_error *error) {
     return status;
 }
 
+/* Outputs are called 0, 1, … unless someone has named them. */
+static ln_status name_classes(ln_model *model, ln_error *error) {
+    const size_t n = ln_model_outputs(model), each = 24;
+    if (ln_model_class(model, 0)) return LN_OK;
+    char *const text = ln_allocate(model->context, n * (each + sizeof(char *)));
+    if (!text) return ln_fail_memory(error, "classes", n * (each + sizeof(char *)));
+    const char **const names = (const char **)(void *)text;
+    for (size_t i = 0; i < n; i++) {
+        char *const name = text + n * sizeof(char *) + i * each;
+        snprintf(name, each, "%zu", i);
+        names[i] = name;
+    }
+    const ln_status status = ln_model_set_classes(model, names, n, error);
+    ln_release(model->context, text);
+    return status;
+}
+
 static ln_status make(ln_trainer *t, ln_error *error) {
     ln_status status = check(t, error);
     if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
     if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->schedule, t->schedule_args, error);
     if (status == LN_OK && ln_schedules[t->schedule]->check)
         status = ln_schedules[t->schedule]->check(t->schedule_args, ln_optimizers[t->optimizer]->lr(t->optimizer_args), error);
+    if (status == LN_OK) status = name_classes(t->model, error);
     if (status != LN_OK) return status;
     ln_context *const context = t->model->context;
     t->n = ln_data_describe(t->data).n;
@@ -163,7 +181,7 @@ static void begin_epoch(ln_trainer *t, uint64_t epoch) {
     ln_random_order(&random, t->order, t->n);
 }
 
-ln_status ln_trainer_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
+static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
     const uint64_t epoch = t->step / t->n_steps, within = t->step % t->n_steps;
     const size_t   first = within * t->options.batch, left = t->n - first;
     if (within == 0) begin_epoch(t, epoch);
@@ -185,6 +203,14 @@ ln_status ln_trainer_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
     return LN_OK;
 }
 
+/* Rates and losses too are computed in the library's mode, so that they do not depend on the caller's. */
+ln_status ln_trainer_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
+    const uint64_t  mode = ln_fp_enter();
+    const ln_status status = take_step(t, metrics, error);
+    ln_fp_leave(mode);
+    return status;
+}
+
 /* ------------------------------------------------------------------ epochs */
 
 static double now(void) {
@@ -198,10 +224,12 @@ static bool tell(const ln_trainer *t, const ln_progress *p) {
 }
 
 static void add_metrics(ln_metrics *sum, const ln_metrics *m) {
+    const uint64_t mode = ln_fp_enter();
     sum->loss = (sum->loss * (double)sum->n + m->loss * (double)m->n) / (double)(sum->n + m->n);
     sum->n += m->n;
     sum->n_correct += m->n_correct;
     sum->accuracy = (double)sum->n_correct / (double)sum->n;
+    ln_fp_leave(mode);
 }
 
 static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
