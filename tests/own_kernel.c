@@ -54,7 +54,8 @@ static void centre_forward(const ln_task *t) {
         lanes       *y = view_row(&t->out, b, c, h);
         const vec    mean = v_splat(t->training ? kept(t, b, OF_X)[c] : 0), s = v_splat(scale[c]);
         for (size_t w = 0; w < t->node->out.w; w++)
-            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(y[w].of + p, v_mul(s, v_sub(v_load(x[w].of + p), mean)));
+            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+                v_store(y[w].of + p, v_mul(s, v_sub(v_load(x[w].of + p), mean)));
     }
 }
 
@@ -101,10 +102,10 @@ static void centre_dinput(const ln_task *t) {
 }
 
 extern const ln_kernel LN_KERNEL(own_centre);
-const ln_kernel LN_KERNEL(own_centre) = {
-    .prepare = centre_prepare,
-    .forward = {{.run = centre_sum, .meet = centre_meet}, {.run = centre_forward}},
-    .dinput = {{.run = centre_back_sum, .meet = centre_back_meet}, {.run = centre_dinput}}};
+const ln_kernel        LN_KERNEL(own_centre) = {
+           .prepare = centre_prepare,
+           .forward = {{.run = centre_sum, .meet = centre_meet}, {.run = centre_forward}},
+           .dinput = {{.run = centre_back_sum, .meet = centre_back_meet}, {.run = centre_dinput}}};
 
 /* ------------------------------------------------------------------- drop */
 
@@ -148,7 +149,7 @@ static void drop_dinput(const ln_task *t) {
 }
 
 extern const ln_kernel LN_KERNEL(own_drop);
-const ln_kernel LN_KERNEL(own_drop) = {.forward = {{.run = drop_forward}}, .dinput = {{.run = drop_dinput}}};
+const ln_kernel        LN_KERNEL(own_drop) = {.forward = {{.run = drop_forward}}, .dinput = {{.run = drop_dinput}}};
 
 /* ------------------------------------------------------------------- skew */
 
@@ -169,4 +170,4 @@ static void skew_dinput(const ln_task *t) {
 }
 
 extern const ln_kernel LN_KERNEL(own_skew);
-const ln_kernel LN_KERNEL(own_skew) = {.forward = {{.run = skew_forward}}, .dinput = {{.run = skew_dinput}}};
+const ln_kernel        LN_KERNEL(own_skew) = {.forward = {{.run = skew_forward}}, .dinput = {{.run = skew_dinput}}};

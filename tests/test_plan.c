@@ -17,62 +17,110 @@ typedef struct network {
 } network;
 
 static const network networks[] = {
-    {"residual", {3, 12, 12},
+    {"residual",
+     {3, 12, 12},
      {"conv2d 8 kernel=3 padding=1", "relu as r", "conv2d 8 kernel=3 padding=1", "relu", "conv2d 8 kernel=3 padding=1",
-      "add r", "relu", "flatten", "linear 10"}, false},
+      "add r", "relu", "flatten", "linear 10"},
+     false},
     {"x + x", {2, 8, 8}, {"conv2d 6 kernel=3", "sigmoid as s", "add s", "flatten", "linear 5"}, false},
     {"x + x in a unit", {2, 8, 8}, {"conv2d 6 kernel=3 as c", "add c", "relu", "flatten", "linear 5"}, false},
     {"input + layer", {4, 8, 8}, {"conv2d 4 kernel=3 padding=1", "add input", "tanh", "flatten", "linear 5"}, false},
-    {"three readers", {2, 9, 9},
-     {"conv2d 4 kernel=3 as a", "relu as b", "conv2d 4 kernel=3 padding=1 from b as c", "add b from c", "add a", "maxpool2d 2",
-      "flatten", "linear 4"}, false},
-    {"two paddings", {2, 10, 10},
-     {"conv2d 4 kernel=5 padding=2 as a", "conv2d 4 kernel=3 padding=1 from input", "add a as x", "conv2d 3 kernel=3x5 "
-      "padding=1x2 as b", "conv2d 3 kernel=1 from x", "add b", "relu", "flatten", "linear 6"}, false},
-    {"flatten beside padding", {2, 8, 8},
-     {"conv2d 3 kernel=3 as a", "conv2d 3 kernel=3 padding=1 from a as b", "flatten from a as f", "flatten from b", "add f",
-      "linear 5"}, false},
+    {"three readers",
+     {2, 9, 9},
+     {"conv2d 4 kernel=3 as a", "relu as b", "conv2d 4 kernel=3 padding=1 from b as c", "add b from c", "add a",
+      "maxpool2d 2", "flatten", "linear 4"},
+     false},
+    {"two paddings",
+     {2, 10, 10},
+     {"conv2d 4 kernel=5 padding=2 as a", "conv2d 4 kernel=3 padding=1 from input", "add a as x",
+      "conv2d 3 kernel=3x5 "
+      "padding=1x2 as b",
+      "conv2d 3 kernel=1 from x", "add b", "relu", "flatten", "linear 6"},
+     false},
+    {"flatten beside padding",
+     {2, 8, 8},
+     {"conv2d 3 kernel=3 as a", "conv2d 3 kernel=3 padding=1 from a as b", "flatten from a as f", "flatten from b",
+      "add f", "linear 5"},
+     false},
     {"flatten before local layers", {2, 8, 8}, {"conv2d 3 kernel=3", "sigmoid", "flatten", "relu", "linear 5"}, false},
-    {"flatten after tanh", {2, 8, 8}, {"conv2d 3 kernel=3", "tanh", "flatten", "tanh", "sigmoid", "relu", "linear 5"}, false},
+    {"flatten after tanh",
+     {2, 8, 8},
+     {"conv2d 3 kernel=3", "tanh", "flatten", "tanh", "sigmoid", "relu", "linear 5"},
+     false},
     {"flatten first", {1, 6, 6}, {"flatten", "relu", "tanh", "linear 5"}, false},
-    {"flatten between linears", {1, 4, 4}, {"flatten", "linear 40", "relu", "flatten", "linear 30", "tanh", "linear 4"}, false},
-    {"overlapping pools", {3, 15, 15},
+    {"flatten between linears",
+     {1, 4, 4},
+     {"flatten", "linear 40", "relu", "flatten", "linear 30", "tanh", "linear 4"},
+     false},
+    {"overlapping pools",
+     {3, 15, 15},
      {"conv2d 6 kernel=3", "relu", "maxpool2d 3 stride=2", "conv2d 5 kernel=3 padding=1", "tanh",
-      "avgpool2d 3 stride=1 padding=1", "flatten", "linear 7"}, false},
-    {"pools with gaps and rests", {2, 17, 19},
-     {"conv2d 5 kernel=3x2 stride=1x2", "avgpool2d 2x1 stride=3x2", "relu", "maxpool2d 2 stride=2 padding=1", "flatten", "linear 3"},
+      "avgpool2d 3 stride=1 padding=1", "flatten", "linear 7"},
      false},
-    {"pool first", {3, 12, 12}, {"maxpool2d 2", "relu", "conv2d 20 kernel=3", "avgpool2d 2", "flatten", "linear 5"}, false},
-    {"groups and strides", {4, 13, 11},
-     {"conv2d 8 kernel=3 stride=2 padding=1 groups=4 bias=false", "sigmoid", "conv2d 6 kernel=2x3 groups=2", "relu", "flatten",
-      "linear 5"}, false},
-    {"bands", {3, 32, 32}, {"conv2d 64 kernel=3", "relu", "maxpool2d 2", "conv2d 40 kernel=3", "relu", "maxpool2d 2", "flatten",
-                            "linear 10"}, true},
-    {"bands behind padding", {8, 30, 30},
-     {"conv2d 16 kernel=5 padding=2", "relu", "maxpool2d 2", "conv2d 64 kernel=3 padding=1", "relu", "relu", "avgpool2d 3",
-      "flatten", "linear 4"}, true},
+    {"pools with gaps and rests",
+     {2, 17, 19},
+     {"conv2d 5 kernel=3x2 stride=1x2", "avgpool2d 2x1 stride=3x2", "relu", "maxpool2d 2 stride=2 padding=1", "flatten",
+      "linear 3"},
+     false},
+    {"pool first",
+     {3, 12, 12},
+     {"maxpool2d 2", "relu", "conv2d 20 kernel=3", "avgpool2d 2", "flatten", "linear 5"},
+     false},
+    {"groups and strides",
+     {4, 13, 11},
+     {"conv2d 8 kernel=3 stride=2 padding=1 groups=4 bias=false", "sigmoid", "conv2d 6 kernel=2x3 groups=2", "relu",
+      "flatten", "linear 5"},
+     false},
+    {"bands",
+     {3, 32, 32},
+     {"conv2d 64 kernel=3", "relu", "maxpool2d 2", "conv2d 40 kernel=3", "relu", "maxpool2d 2", "flatten", "linear 10"},
+     true},
+    {"bands behind padding",
+     {8, 30, 30},
+     {"conv2d 16 kernel=5 padding=2", "relu", "maxpool2d 2", "conv2d 64 kernel=3 padding=1", "relu", "relu",
+      "avgpool2d 3", "flatten", "linear 4"},
+     true},
     {"large weights", {1, 24, 24}, {"flatten", "linear 600", "relu", "linear 500", "tanh", "linear 10"}, true},
-    {"large weights behind a convolution", {1, 20, 20},
-     {"conv2d 8 kernel=5 padding=2", "relu", "maxpool2d 2", "flatten", "linear 400", "relu", "linear 10"}, true},
-    {"whole batch", {2, 9, 9},
-     {"conv2d 6 kernel=3", "centre init=normal std=1", "relu", "maxpool2d 2", "flatten", "centre init=normal std=1", "linear 5"},
+    {"large weights behind a convolution",
+     {1, 20, 20},
+     {"conv2d 8 kernel=5 padding=2", "relu", "maxpool2d 2", "flatten", "linear 400", "relu", "linear 10"},
+     true},
+    {"whole batch",
+     {2, 9, 9},
+     {"conv2d 6 kernel=3", "centre init=normal std=1", "relu", "maxpool2d 2", "flatten", "centre init=normal std=1",
+      "linear 5"},
      false},
-    {"whole batch first", {2, 6, 6}, {"centre init=normal std=1", "flatten", "linear 5", "centre init=normal std=1"}, false},
-    {"whole batch with two readers", {2, 8, 8},
+    {"whole batch first",
+     {2, 6, 6},
+     {"centre init=normal std=1", "flatten", "linear 5", "centre init=normal std=1"},
+     false},
+    {"whole batch with two readers",
+     {2, 8, 8},
      {"conv2d 4 kernel=3 padding=1 as a", "centre init=normal std=1", "tanh", "add a", "conv2d 4 kernel=3 padding=1",
-      "centre init=normal std=1", "flatten", "linear 5"}, false},
-    {"random", {2, 9, 9},
-     {"conv2d 6 kernel=3", "relu", "drop 0.3", "maxpool2d 2", "flatten", "drop", "linear 20", "drop 0.2", "linear 5"}, false},
-    {"deep unit", {2, 16, 16},
-     {"conv2d 8 kernel=3", "relu", "tanh", "relu", "sigmoid", "maxpool2d 2", "relu", "tanh", "relu", "tanh", "flatten", "linear 5"},
+      "centre init=normal std=1", "flatten", "linear 5"},
+     false},
+    {"random",
+     {2, 9, 9},
+     {"conv2d 6 kernel=3", "relu", "drop 0.3", "maxpool2d 2", "flatten", "drop", "linear 20", "drop 0.2", "linear 5"},
+     false},
+    {"deep unit",
+     {2, 16, 16},
+     {"conv2d 8 kernel=3", "relu", "tanh", "relu", "sigmoid", "maxpool2d 2", "relu", "tanh", "relu", "tanh", "flatten",
+      "linear 5"},
      false},
     {"no parameters before", {5, 1, 1}, {"tanh", "linear 3", "linear 2"}, false},
 };
-enum { N_NETWORKS = sizeof networks / sizeof *networks, CLASSES = 2, N_DRAWN = 400 };
+enum { N_NETWORKS = sizeof networks / sizeof *networks, CLASSES = 2, N_DRAWN = 300 };
 
 /* -------------------------------------------------------------------- runs */
 
-typedef struct images { size_t n; float *pixels; const void **rows; int32_t *labels; uint32_t *numbers; } images;
+typedef struct images {
+    size_t       n;
+    float       *pixels;
+    const void **rows;
+    int32_t     *labels;
+    uint32_t    *numbers;
+} images;
 
 static images images_new(ln_shape in, size_t n) {
     images x = {n, net_floats(7, n * ln_shape_count(in)), net_must(malloc(n * sizeof(void *))), net_must(malloc(n * 4)),
@@ -92,10 +140,18 @@ static void images_free(images *x) {
     free(x->numbers);
 }
 
-typedef struct way { const char *isa; int n_threads; size_t batch, room; bool keep_all, input_gradient; } way;
+typedef struct way {
+    const char *isa;
+    int         n_threads;
+    size_t      batch, room;
+    bool        keep_all, input_gradient;
+} way;
 
 /* What a step leaves: the images' losses, outputs and all parameter gradients, in a row. */
-typedef struct result { size_t count; float *values; } result;
+typedef struct result {
+    size_t count;
+    float *values;
+} result;
 
 static void take(result *r, const void *from, size_t count) {
     r->values = net_must(realloc(r->values, (r->count + count) * sizeof(float)));
@@ -127,8 +183,8 @@ static ln_plan *plan_checked(ln_model *model, const ln_plan_options *options) {
     if (ln_plan_new(model, options, &plan, &error) != LN_OK) fail_msg("%s", error.message);
     ln_context_memory(model->context, &after, NULL);
     const size_t n = plan->n_nodes, head = 64;
-    const size_t description = sizeof(ln_plan) + n * (sizeof(ln_plan_node) + sizeof(ln_unit)) + (n + 1) * 2 * sizeof(ln_slot) +
-                               (8 * n + 2) * (sizeof(ln_phase) + sizeof(ln_segment));
+    const size_t description = sizeof(ln_plan) + n * (sizeof(ln_plan_node) + sizeof(ln_unit)) +
+                               (n + 1) * 2 * sizeof(ln_slot) + (8 * n + 2) * (sizeof(ln_phase) + sizeof(ln_segment));
     assert_int_equal(plan->n_bytes, measured);
     assert_int_equal(after - before, measured + description + 2 * head);
     return plan;
@@ -140,15 +196,26 @@ static result run(const network *net, const way *w, int *n_threads) {
     ln_model *const   model = net_model(context, net->in, net->lines);
     images            x = images_new(net->in, w->batch);
     model->node[0]->n_macs += (uint64_t)1 << 32; /* so that threads seem worth while */
-    const ln_plan_options options = {.kernels = ln_kernels_of(context->isa), .batch = w->room ? w->room : w->batch,
-                                     .n_threads = w->n_threads, .training = true, .keep_all = w->keep_all,
+    const ln_plan_options options = {.kernels = ln_kernels_of(context->isa),
+                                     .batch = w->room ? w->room : w->batch,
+                                     .n_threads = w->n_threads,
+                                     .training = true,
+                                     .keep_all = w->keep_all,
                                      .input_gradient = w->input_gradient};
-    const ln_batch batch = {.rows = x.rows, .is_float = true, .labels = x.labels, .images = x.numbers, .n = w->batch,
-                            .preprocess = {1, 0, 1}};
-    const ln_batch other = {.rows = x.rows, .is_float = true, .labels = x.labels, .images = x.numbers, .n = (w->batch + 1) / 2,
-                            .preprocess = {3, 1, 2}};
-    ln_plan *const plan = plan_checked(model, &options);
-    result         r = {0};
+    const ln_batch        batch = {.rows = x.rows,
+                                   .is_float = true,
+                                   .labels = x.labels,
+                                   .images = x.numbers,
+                                   .n = w->batch,
+                                   .preprocess = {1, 0, 1}};
+    const ln_batch        other = {.rows = x.rows,
+                                   .is_float = true,
+                                   .labels = x.labels,
+                                   .images = x.numbers,
+                                   .n = (w->batch + 1) / 2,
+                                   .preprocess = {3, 1, 2}};
+    ln_plan *const        plan = plan_checked(model, &options);
+    result                r = {0};
     assert_true(ln_run_step(plan, &(ln_step){.batch = &other, .seed = 1, .number = 1}));
     assert_true(ln_run_step(plan, &(ln_step){.batch = &batch, .seed = 5, .number = 2}));
     take_results(plan, w->batch, &r);
@@ -165,9 +232,9 @@ static void check_same(const network *net, const way *w, const result *want, res
     assert_int_equal(r->count, want->count);
     for (size_t i = 0; i < r->count; i++)
         if (memcmp(&r->values[i], &want->values[i], sizeof *r->values) != 0)
-            fail_msg("%s, %s, %d threads, %zu images%s: value %zu of %zu is %a, and %a unfused on one thread", net->name,
-                     w->isa ? w->isa : "best", w->n_threads, w->batch, w->keep_all ? ", all kept" : "", i, r->count,
-                     (double)r->values[i], (double)want->values[i]);
+            fail_msg("%s, %s, %d threads, %zu images%s: value %zu of %zu is %a, and %a unfused on one thread",
+                     net->name, w->isa ? w->isa : "best", w->n_threads, w->batch, w->keep_all ? ", all kept" : "", i,
+                     r->count, (double)r->values[i], (double)want->values[i]);
     free(r->values);
 }
 
@@ -238,8 +305,13 @@ static void test_drawn_networks(void **state) {
         const size_t batch = batches[seed % (sizeof batches / sizeof *batches)];
         const result want = run(&net, &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL);
         for (size_t i = 0; i < sizeof teams / sizeof *teams; i++) {
-            const way w = {.n_threads = teams[i], .batch = batch, .input_gradient = seed % 3 == 0};
-            result    r = run(&net, &w, NULL);
+            const ln_isa isa = (ln_isa)(LN_ISA_PLAIN + (seed + i) % (LN_ISA_COUNT - LN_ISA_PLAIN));
+            const bool   has = ln_isa_available(isa) && (isa != LN_ISA_PLAIN || ln_cpu_has_fma());
+            const way    w = {.isa = has ? ln_isa_name(isa) : NULL,
+                              .n_threads = teams[i],
+                              .batch = batch,
+                              .input_gradient = seed % 3 == 0};
+            result       r = run(&net, &w, NULL);
             if (r.count == want.count && memcmp(r.values, want.values, r.count * sizeof *r.values) != 0)
                 for (size_t k = 0; k < drawn.n; k++) print_error("seed %d: %s\n", (int)seed, drawn.lines[k]);
             check_same(&net, &w, &want, &r);
@@ -252,13 +324,14 @@ static void test_drawn_networks(void **state) {
 static void test_decisions(void **state) {
     (void)state;
     ln_context *const context = net_context(NULL, 2);
-    bool by_rows = false, by_channels = false, parts = false, large_parts = false, copies = false;
+    bool              by_rows = false, by_channels = false, parts = false, large_parts = false, copies = false;
     for (size_t i = 0; i < N_NETWORKS; i++)
         for (size_t batch = 33; batch <= 64; batch += 31) {
             ln_model *const model = net_model(context, networks[i].in, networks[i].lines);
             ln_plan        *plan = NULL;
             model->node[0]->n_macs += (uint64_t)1 << 32;
-            const ln_plan_options options = {.kernels = ln_kernels_of(context->isa), .batch = batch, .n_threads = 2, .training = true};
+            const ln_plan_options options = {
+                .kernels = ln_kernels_of(context->isa), .batch = batch, .n_threads = 2, .training = true};
             assert_int_equal(ln_plan_new(model, &options, &plan, NULL), LN_OK);
             for (size_t u = 0; u < plan->n_units; u++) {
                 const ln_unit *const unit = &plan->unit[u];
@@ -267,7 +340,8 @@ static void test_decisions(void **state) {
                 parts |= unit->parts && batch == 33;
                 large_parts |= unit->parts && batch == 64;
             }
-            for (size_t k = 0; k < plan->n_nodes; k++) copies |= plan->node[k].runs && (plan->node[k].node->op->traits & LN_VIEW);
+            for (size_t k = 0; k < plan->n_nodes; k++)
+                copies |= plan->node[k].runs && (plan->node[k].node->op->traits & LN_VIEW);
             ln_plan_free(plan);
             ln_model_free(model);
         }
@@ -291,9 +365,9 @@ static void test_gradients(void **state) {
         float *const      pixels = net_floats(3, 9 * ln_shape_count(net->in));
         const uint8_t     labels[9] = {0, 1, 1, 0, 1, 0, 0, 1, 0};
         ln_error          error = {0};
-        ln_data *const    data = ln_data_from_floats(context, pixels, labels, 9, net->in.c, net->in.h, net->in.w, &error);
+        ln_data *const data = ln_data_from_floats(context, pixels, labels, 9, net->in.c, net->in.h, net->in.w, &error);
         (void)ln_model_set_preprocess(model, (ln_preprocess){1, 0, 1}, &error);
-        ln_check *const   check = data ? ln_check_new(model, data, 9, 11, &error) : NULL;
+        ln_check *const check = data ? ln_check_new(model, data, 9, 11, &error) : NULL;
         if (!check) fail_msg("%s: %s", net->name, error.message);
         if (!check->passed) fail_msg("%s: %s", net->name, check->verdict);
         for (size_t k = 0; k < check->n_tensors; k++)
@@ -309,8 +383,8 @@ static void test_gradients(void **state) {
 /* -------------------------------------------------- ops that are not in the list */
 
 static ln_plan *plan_of(ln_model *model, size_t batch, bool training) {
-    const ln_plan_options options = {.kernels = ln_kernels_of(model->context->isa), .batch = batch, .n_threads = 1,
-                                     .training = training};
+    const ln_plan_options options = {
+        .kernels = ln_kernels_of(model->context->isa), .batch = batch, .n_threads = 1, .training = training};
     ln_plan *plan = NULL;
     assert_int_equal(ln_plan_new(model, &options, &plan, NULL), LN_OK);
     return plan;
@@ -333,7 +407,8 @@ static void test_centre(void **state) {
         ln_run_outputs(plan, n, out);
         for (size_t c = 0; c < 6; c++) {
             double mean = 0, largest = 0;
-            for (size_t i = 0; i < n; i++) mean += (double)out[i * 6 + c], largest = fmax(largest, fabs((double)out[i * 6 + c]));
+            for (size_t i = 0; i < n; i++)
+                mean += (double)out[i * 6 + c], largest = fmax(largest, fabs((double)out[i * 6 + c]));
             if (n == 1) assert_true(largest == 0);
             else assert_true(largest > 0);
             assert_true(fabs(mean / (double)n) < 1e-6);
@@ -353,11 +428,10 @@ static void drop_once(ln_model *model, bool training, uint64_t seed, uint64_t st
     const int32_t  labels[20] = {0};
     ln_plan *const plan = plan_of(model, 20, training);
     for (uint32_t i = 0; i < 20; i++) rows[i] = ones, numbers[i] = first + i;
-    const ln_batch batch = {.rows = rows, .is_float = true, .labels = labels, .images = numbers, .n = 20, .preprocess = {1, 0, 1}};
-    if (training)
-        assert_true(ln_run_step(plan, &(ln_step){.batch = &batch, .seed = seed, .number = step}));
-    else
-        ln_run_forward(plan, &batch);
+    const ln_batch batch = {
+        .rows = rows, .is_float = true, .labels = labels, .images = numbers, .n = 20, .preprocess = {1, 0, 1}};
+    if (training) assert_true(ln_run_step(plan, &(ln_step){.batch = &batch, .seed = seed, .number = step}));
+    else ln_run_forward(plan, &batch);
     ln_run_outputs(plan, 20, out);
     ln_plan_free(plan);
 }
@@ -431,7 +505,7 @@ static void test_no_kernel(void **state) {
     op.kernel = no_kernel;
     assert_int_equal(ln_line_split("skew as s", "layer", &line, NULL), LN_OK);
     assert_int_equal(ln_model_append(model, &op, &line, NULL), 0);
-    size_t n_bytes;
+    size_t                n_bytes;
     const ln_plan_options options = {.kernels = ln_kernels_of(context->isa), .batch = 4, .n_threads = 1};
     assert_int_equal(ln_plan_measure(model, &options, &n_bytes, &error), LN_E_UNSUPPORTED);
     assert_string_equal(error.message, "layer s (skew): cannot be run: it has no kernel for this instruction set");
@@ -441,9 +515,16 @@ static void test_no_kernel(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans),     cmocka_unit_test(test_instructions), cmocka_unit_test(test_small_batch_in_large_plan),
-        cmocka_unit_test(test_drawn_networks), cmocka_unit_test(test_decisions), cmocka_unit_test(test_gradients),    cmocka_unit_test(test_centre),
-        cmocka_unit_test(test_drop),      cmocka_unit_test(test_meet_is_watched), cmocka_unit_test(test_no_kernel),
+        cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_small_batch_in_large_plan),
+        cmocka_unit_test(test_drawn_networks),
+        cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_centre),
+        cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_meet_is_watched),
+        cmocka_unit_test(test_no_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,9 +11,20 @@
 #include <immintrin.h>
 #endif
 
-static const char *const lenet5[] = {"conv2d 6 kernel=5 padding=2", "relu", "maxpool2d 2", "conv2d 16 kernel=5", "relu",
-                                     "maxpool2d 2", "flatten", "linear 120", "relu", "linear 84", "relu", "linear 10", NULL};
-static const ln_shape digit = {1, 28, 28};
+static const char *const lenet5[] = {"conv2d 6 kernel=5 padding=2",
+                                     "relu",
+                                     "maxpool2d 2",
+                                     "conv2d 16 kernel=5",
+                                     "relu",
+                                     "maxpool2d 2",
+                                     "flatten",
+                                     "linear 120",
+                                     "relu",
+                                     "linear 84",
+                                     "relu",
+                                     "linear 10",
+                                     NULL};
+static const ln_shape    digit = {1, 28, 28};
 
 /* --------------------------------------------------------------------- data */
 
@@ -48,14 +59,22 @@ static ln_data *first(ln_context *context, size_t n) {
 }
 
 /* A small network and its task, for tests that want speed: is the image's upper half brighter? */
-static const char *const small_lines[] = {"conv2d 4 kernel=3 padding=1", "relu", "maxpool2d 2", "flatten", "linear 2", NULL};
-static const ln_shape    small_shape = {1, 8, 8};
+static const char *const small_lines[] = {
+    "conv2d 4 kernel=3 padding=1", "relu", "maxpool2d 2", "flatten", "linear 2", NULL};
+static const ln_shape small_shape = {1, 8, 8};
 enum { N_SMALL = 100 };
 
-typedef struct small { ln_context *context; ln_model *model; ln_data *data; float *pixels; uint8_t *labels; } small;
+typedef struct small {
+    ln_context *context;
+    ln_model   *model;
+    ln_data    *data;
+    float      *pixels;
+    uint8_t    *labels;
+} small;
 
 static small small_new(int n_threads) {
-    small s = {.context = net_context(NULL, n_threads), .pixels = net_floats(3, N_SMALL * 64),
+    small s = {.context = net_context(NULL, n_threads),
+               .pixels = net_floats(3, N_SMALL * 64),
                .labels = net_must(malloc(N_SMALL))};
     for (size_t i = 0; i < N_SMALL; i++) {
         float sum = 0;
@@ -79,7 +98,11 @@ static void small_free(small *s) {
 
 /* ---------------------------------------------------------------- same bits */
 
-typedef struct way { const char *isa; int n_threads; size_t n, batch; } way;
+typedef struct way {
+    const char *isa;
+    int         n_threads;
+    size_t      n, batch;
+} way;
 
 static float *train_lenet(const way *w, size_t *n_bytes) {
     ln_context *const context = net_context(w->isa, w->n_threads);
@@ -130,7 +153,8 @@ static void test_instructions(void **state) {
         for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++) {
             if (!ln_isa_available(isa) || (isa == LN_ISA_PLAIN && !ln_cpu_has_fma())) continue;
             const bool plain = isa == LN_ISA_PLAIN;
-            check_way(&(way){ln_isa_name(isa), 2, plain ? few : N_FIRST, batches[b]}, plain ? want_few : want_all, n_bytes);
+            check_way(&(way){ln_isa_name(isa), 2, plain ? few : N_FIRST, batches[b]}, plain ? want_few : want_all,
+                      n_bytes);
         }
         free(want_all);
         free(want_few);
@@ -186,11 +210,11 @@ static void test_lenet5_learns(void **state) {
     (void)state;
     ln_context *const context = net_context(NULL, 2);
     ln_model *const   model = net_model(context, digit, lenet5);
-    ln_data *const    train = mnist(context, "train"), *const test = mnist(context, "test");
-    ln_train_options  options = LN_TRAIN_OPTIONS;
-    ln_error          error = {0};
-    ln_metrics        metrics;
-    uint64_t          confusion[100], diagonal = 0, all = 0;
+    ln_data *const train = mnist(context, "train"), *const test = mnist(context, "test");
+    ln_train_options options = LN_TRAIN_OPTIONS;
+    ln_error         error = {0};
+    ln_metrics       metrics;
+    uint64_t         confusion[100], diagonal = 0, all = 0;
     assert_int_equal(ln_model_set_preprocess(model, ln_data_fit(train, 1.0 / 255), &error), LN_OK);
     options.epochs = 1;
     options.optimizer = "sgd lr=0.05 momentum=0.9";
@@ -247,7 +271,8 @@ static void test_predictions_agree(void **state) {
     float             want[1000];
     assert_int_equal(ln_predict(model, data, 100, want, NULL, NULL), LN_OK);
     for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++)
-        if (ln_isa_available(isa) && (isa != LN_ISA_PLAIN || ln_cpu_has_fma())) check_predictions(ln_isa_name(isa), want);
+        if (ln_isa_available(isa) && (isa != LN_ISA_PLAIN || ln_cpu_has_fma()))
+            check_predictions(ln_isa_name(isa), want);
     ln_data_free(data);
     ln_model_free(model);
     ln_context_free(context);
@@ -353,14 +378,13 @@ static void test_infinite_weights(void **state) {
         for (size_t k = 0; k < 4; k++) {
             small              s = small_new(2);
             const ln_parameter p = ln_model_parameter(s.model, k);
-            const char *const  names[] = {"weight of layer 0 (conv2d)", "bias of layer 0 (conv2d)", "weight of layer 4 (linear)",
-                                         "bias of layer 4 (linear)"};
+            const char *const  names[] = {"weight of layer 0 (conv2d)", "bias of layer 0 (conv2d)",
+                                          "weight of layer 4 (linear)", "bias of layer 4 (linear)"};
             p.values[p.count / 2] = bad[i];
             ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
             if (i == 1 && k == 1) /* relu makes zero of minus infinity: the layer is dead, but no sum is spoilt */
                 assert_int_equal(ln_trainer_step(trainer, NULL, NULL), LN_OK);
-            else
-                check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", names[k], "no longer finite"});
+            else check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", names[k], "no longer finite"});
             ln_trainer_free(trainer);
             small_free(&s);
         }
@@ -371,7 +395,8 @@ static void test_overflow_is_named(void **state) {
     (void)state;
     small s = small_new(2);
     for (size_t k = 0; k < 4; k += 2)
-        for (size_t i = 0; i < ln_model_parameter(s.model, k).count; i++) ln_model_parameter(s.model, k).values[i] = 1e25F;
+        for (size_t i = 0; i < ln_model_parameter(s.model, k).count; i++)
+            ln_model_parameter(s.model, k).values[i] = 1e25F;
     ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
     check_bad_step(trainer, s.model, (const char *[3]){"step 1: ", "the output of layer 4 (linear) is not finite"});
     ln_trainer_free(trainer);
@@ -412,14 +437,16 @@ static void test_wrong_options(void **state) {
 static void test_wrong_words(void **state) {
     (void)state;
     small             s = small_new(1);
-    const char *const optimizers[] = {"sdg lr=1", "sgd", "sgd lr=-1", "sgd lr=nan", "sgd lr=0.1 momentum=2", "sgd lr=0.1 nesterov=true", ""};
+    const char *const optimizers[] = {
+        "sdg lr=1", "sgd", "sgd lr=-1", "sgd lr=nan", "sgd lr=0.1 momentum=2", "sgd lr=0.1 nesterov=true", ""};
     const char *const schedules[] = {"linear", "step", "step size=0", "cosine min=-1", "cosine min=1", "constant 3"};
     for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
         ln_train_options o = LN_TRAIN_OPTIONS;
         ln_error         error = {0};
         o.optimizer = optimizers[i];
         assert_int_equal(ln_train(s.model, s.data, &o, &error), LN_E_ARGUMENT);
-        if (!strstr(error.message, "optimizer") && !strstr(error.message, "sgd")) fail_msg("%s: %s", optimizers[i], error.message);
+        if (!strstr(error.message, "optimizer") && !strstr(error.message, "sgd"))
+            fail_msg("%s: %s", optimizers[i], error.message);
     }
     for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
         ln_train_options o = LN_TRAIN_OPTIONS;
@@ -485,7 +512,10 @@ static void test_wrong_data(void **state) {
 
 /* ------------------------------------------------------------- progress, rates */
 
-typedef struct told { size_t calls, stop_at, n_epochs_done; ln_progress last, seen[64]; } told;
+typedef struct told {
+    size_t      calls, stop_at, n_epochs_done;
+    ln_progress last, seen[64];
+} told;
 
 static bool listen(void *user, const ln_progress *p) {
     told *const t = user;
@@ -544,9 +574,11 @@ static void test_stopping(void **state) {
         const ln_status status = ln_train(s.model, s.data, &o, &error);
         assert_int_equal(t.calls, at);
         if (at == 6) (void)snprintf(text, sizeof text, "training was stopped after epoch 1");
-        else (void)snprintf(text, sizeof text, "training was stopped after step %zu of epoch %zu", at > 6 ? at - 6 : at,
-                            at > 6 ? (size_t)2 : (size_t)1);
-        assert_int_equal(status, at == 12 ? LN_OK : LN_E_INTERRUPTED); /* after the last epoch there is nothing to stop */
+        else
+            (void)snprintf(text, sizeof text, "training was stopped after step %zu of epoch %zu", at > 6 ? at - 6 : at,
+                           at > 6 ? (size_t)2 : (size_t)1);
+        assert_int_equal(status,
+                         at == 12 ? LN_OK : LN_E_INTERRUPTED); /* after the last epoch there is nothing to stop */
         if (at < 12) assert_string_equal(error.message, text);
         small_free(&s);
     }
@@ -572,7 +604,9 @@ static void test_schedules(void **state) {
 
 /* ------------------------------------------------------------------- memory */
 
-typedef struct counted { size_t n_calls, n_held, now, peak; } counted;
+typedef struct counted {
+    size_t n_calls, n_held, now, peak;
+} counted;
 
 static void *count_allocate(void *user, size_t n_bytes, size_t alignment) {
     counted *const c = user;
@@ -600,7 +634,7 @@ static void test_memory_is_as_said(void **state) {
         ln_context *const        context = ln_context_new(&with, NULL);
         ln_model *const          model = net_model(context, digit, lenet5);
         ln_data *const           data = first(context, 200);
-        const ln_train_options usual = LN_TRAIN_OPTIONS;
+        const ln_train_options   usual = LN_TRAIN_OPTIONS;
         ln_trainer_free(ln_trainer_new(model, data, &usual, NULL)); /* the first one names the model's classes */
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
             ln_memory        memory;
@@ -655,9 +689,9 @@ typedef struct computed {
     double        worst, direction, std;
 } computed;
 
-#define KEEPS_MODE(call)                                     \
-    do {                                                     \
-        call;                                                \
+#define KEEPS_MODE(call)                                         \
+    do {                                                         \
+        call;                                                    \
         assert_int_equal(_mm_getcsr() & ~(unsigned)FLAGS, mode); \
     } while (0)
 
@@ -711,11 +745,11 @@ static void compute(unsigned mode, computed *out) {
     small_free(&s);
 }
 
-/* Rounding up, and to zero; denormals flushed; division by zero, overflow and nonsense that kill the program: results are the same bits. */
+/* Rounding up, and to zero; denormals flushed; division by zero, overflow and nonsense that kill the program: results
+ * are the same bits. */
 static void test_mode_of_caller(void **state) {
     (void)state;
-    const unsigned  plain = 0x1f80, modes[] = {plain, plain | 0x4000, plain | 0x6000, plain | 0x8040,
-                              plain & ~0x0680U};
+    const unsigned  plain = 0x1f80, modes[] = {plain, plain | 0x4000, plain | 0x6000, plain | 0x8040, plain & ~0x0680U};
     static computed want, got;
     compute(plain, &want);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {

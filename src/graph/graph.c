@@ -100,7 +100,7 @@ static ln_status find_input(const ln_model *model, const ln_node *node, const ch
     const char *const near = ln_nearest(name, words, n);
     return ln_fail_node(error, LN_E_ARGUMENT, node,
                         "no layer before it is called '%s'%s%s%s; name one with 'as NAME', or use its number", name,
-                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static ln_status set_name(const ln_model *model, ln_node *node, const char *as, ln_error *error) {

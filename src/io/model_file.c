@@ -66,6 +66,11 @@ static ln_status damaged(const char *path, const char *what, ln_error *error) {
                    path, what);
 }
 
+/* A mistake in what the file says is the file's. */
+static ln_status in_file(const char *path, const ln_error *found, ln_error *error) {
+    return ln_fail(error, found->status == LN_E_MEMORY ? LN_E_MEMORY : LN_E_FORMAT, "%s: %s", path, found->message);
+}
+
 /* Element i of a JSON array as a size, 0 when it is none. */
 static size_t size_at(const cJSON *array, int i) {
     const cJSON *const item = cJSON_GetArrayItem(array, i);
@@ -80,11 +85,10 @@ static ln_status read_layers(const char *path, const cJSON *root, ln_model *mode
     if (!cJSON_IsArray(layers) || !cJSON_IsString(loss)) return damaged(path, "lacks layers or a loss", error);
     cJSON_ArrayForEach(layer, layers) {
         if (!cJSON_IsString(layer)) return damaged(path, "has a layer that is no text", error);
-        if (ln_model_add(model, layer->valuestring, &found) < 0)
-            return ln_fail(error, found.status == LN_E_MEMORY ? LN_E_MEMORY : LN_E_FORMAT, "%s: %s", path, found.message);
+        if (ln_model_add(model, layer->valuestring, &found) < 0) return in_file(path, &found, error);
     }
-    if (ln_model_set_loss(model, loss->valuestring, &found) != LN_OK)
-        return ln_fail(error, LN_E_FORMAT, "%s: %s", path, found.message);
+    if (ln_model_set_loss(model, loss->valuestring, &found) != LN_OK || ln_model_finish(model, &found) != LN_OK)
+        return in_file(path, &found, error);
     return LN_OK;
 }
 
@@ -94,7 +98,9 @@ static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *
                 *const std = cJSON_GetObjectItemCaseSensitive(p, "std");
     if (!cJSON_IsNumber(scale) || !cJSON_IsNumber(mean) || !cJSON_IsNumber(std))
         return damaged(path, "lacks the scale, mean or std of its images", error);
-    return ln_model_set_preprocess(model, (ln_preprocess){scale->valuedouble, mean->valuedouble, std->valuedouble}, error);
+    const ln_preprocess preprocess = {scale->valuedouble, mean->valuedouble, std->valuedouble};
+    ln_error            found;
+    return ln_model_set_preprocess(model, preprocess, &found) == LN_OK ? LN_OK : in_file(path, &found, error);
 }
 
 static ln_status read_classes(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
@@ -110,7 +116,8 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
         if (!cJSON_IsString(name)) status = damaged(path, "has a class whose name is no text", error);
         names[i++] = cJSON_IsString(name) ? name->valuestring : "";
     }
-    if (status == LN_OK && n > 0) status = ln_model_set_classes(model, names, n, error);
+    ln_error found;
+    if (status == LN_OK && n > 0 && ln_model_set_classes(model, names, n, &found) != LN_OK) status = in_file(path, &found, error);
     ln_release(model->context, names);
     return status;
 }
@@ -138,11 +145,14 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
         damaged(path, "has no readable version and input", error);
         return NULL;
     }
-    ln_model *const model = ln_model_new(context, size_at(input, 0), size_at(input, 1), size_at(input, 2), error);
-    if (!model) return NULL;
+    ln_error        found;
+    ln_model *const model = ln_model_new(context, size_at(input, 0), size_at(input, 1), size_at(input, 2), &found);
+    if (!model) {
+        in_file(path, &found, error);
+        return NULL;
+    }
     if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
-        read_classes(path, root, model, error) == LN_OK &&
-        ln_model_finish(model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
+        read_classes(path, root, model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
         return model;
     ln_model_free(model);
     return NULL;

@@ -47,7 +47,7 @@
 
 #ifdef LN_VEC_F64
 typedef double real;
-typedef struct lanes { _Alignas(128) real of[16]; } lanes;
+typedef struct lanes { _Alignas(64) real of[16]; } lanes;
 #else
 typedef float real;
 typedef struct lanes { _Alignas(64) real of[16]; } lanes;

@@ -243,7 +243,7 @@ static void dparam(const ln_task *t) {
     lanes *const scratch = t->scratch;
     real *const  dweight = t->dparam[0];
     for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
-        tile = conv_least(s.sum_tile, t->c_hi - o);
+        tile = conv_least(s.sum_tile, conv_least(t->c_hi, (o / s.group_o + 1) * s.group_o) - o); /* of one group */
         for (size_t c = 0; c < s.c; c++) {
             lanes *const sums = starts && ends ? scratch : scratch + o * s.taps + c * area;
             const size_t step = starts && ends ? area : s.taps;

@@ -100,7 +100,9 @@ static size_t place_in(const ln_slot *slot, size_t i) {
 static double *value_at(const movable *m, size_t i) { return &m->values[m->value_slot ? place_in(m->value_slot, i) : i]; }
 static double gradient_at(const movable *m, size_t i) { return m->gradients[m->gradient_slot ? place_in(m->gradient_slot, i) : i]; }
 
+/* Infinite where either is not finite. */
 static double relative(double a, double b, double floor) {
+    if (!(absolute(a - b) < __builtin_inf())) return __builtin_inf();
     double scale = absolute(a) > absolute(b) ? absolute(a) : absolute(b);
     if (scale < floor) scale = floor;
     return scale > 0 ? absolute(a - b) / scale : 0;
@@ -248,7 +250,7 @@ static spread spread_of(const ln_slot *slot, const float *values, size_t n, cons
         dead += !lives;
     }
     const double count = (double)(n * s.c * area), mean = sum / count, variance = squares / count - mean * mean;
-    return (spread){.std = ln_sqrt(variance > 0 ? variance : 0), .dead = dead / (double)s.c, .saturated = saturated / count};
+    return (spread){.std = ln_sqrt(variance < 0 ? 0 : variance), .dead = dead / (double)s.c, .saturated = saturated / count};
 }
 
 static void warn(ln_check_layer *l, double input_std, double top_gradient) {
@@ -272,7 +274,8 @@ static void warn(ln_check_layer *l, double input_std, double top_gradient) {
 
 static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *check, ln_error *error) {
     const ln_plan_options options = {.kernels = ln_context_kernels(model->context), .batch = batch->n, .training = true,
-                                     .n_threads = ln_context_threads(model->context), .keep_all = true};
+                                     .n_threads = ln_context_threads(model->context), .keep_all = true,
+                                     .input_gradient = true}; /* so that layers before the first weights have theirs */
     const ln_step step = {.batch = batch, .number = 1};
     ln_plan      *plan;
     ln_status     status = ln_plan_new(model, &options, &plan, error);

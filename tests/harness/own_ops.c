@@ -18,15 +18,16 @@ static ln_status infer_centre(ln_node *node, ln_error *error) {
 
 /* NAME's kernel in each instruction set that was compiled. */
 #define DECLARE(name, isa) extern const ln_kernel ln_kernel_own_##name##_##isa;
-#define DECLARE_ALL(name)                                                                            \
-    DECLARE(name, plain) DECLARE(name, nofma) DECLARE(name, neon) DECLARE(name, avx2) DECLARE(name, avx512) \
-    DECLARE(name, f64)
+#define DECLARE_ALL(name) \
+    DECLARE(name, plain)  \
+    DECLARE(name, nofma) DECLARE(name, neon) DECLARE(name, avx2) DECLARE(name, avx512) DECLARE(name, f64)
 DECLARE_ALL(centre)
 DECLARE_ALL(drop)
 DECLARE_ALL(skew)
 
 enum { CENTRE, DROP, SKEW };
-#define ROW(isa) {&ln_kernel_own_centre_##isa, &ln_kernel_own_drop_##isa, &ln_kernel_own_skew_##isa}
+#define ROW(isa) \
+    { &ln_kernel_own_centre_##isa, &ln_kernel_own_drop_##isa, &ln_kernel_own_skew_##isa }
 
 static const ln_kernel *kernel_of(int op, ln_isa isa) {
     static const ln_kernel *const f64[] = ROW(f64), *const plain[] = ROW(plain);
@@ -55,19 +56,43 @@ static const ln_kernel *drop_kernel(ln_isa isa) { return kernel_of(DROP, isa); }
 static const ln_kernel *skew_kernel(ln_isa isa) { return kernel_of(SKEW, isa); }
 
 static const ln_attr no_attrs[] = {{0}};
-static const ln_attr drop_attrs[] = {
-    {.key = "p", .type = LN_ATTR_FLOAT, .offset = offsetof(drop_args, p), .preset = 0.5, .high = 0.99, .positional = true,
-     .help = "share of the values that become 0"},
-    {0}};
-static const ln_attr skew_attrs[] = {
-    {.key = "factor", .type = LN_ATTR_FLOAT, .offset = offsetof(skew_args, factor), .preset = 1, .high = 2,
-     .positional = true, .help = "what the gradient is multiplied by"},
-    {0}};
+static const ln_attr drop_attrs[] = {{.key = "p",
+                                      .type = LN_ATTR_FLOAT,
+                                      .offset = offsetof(drop_args, p),
+                                      .preset = 0.5,
+                                      .high = 0.99,
+                                      .positional = true,
+                                      .help = "share of the values that become 0"},
+                                     {0}};
+static const ln_attr skew_attrs[] = {{.key = "factor",
+                                      .type = LN_ATTR_FLOAT,
+                                      .offset = offsetof(skew_args, factor),
+                                      .preset = 1,
+                                      .high = 2,
+                                      .positional = true,
+                                      .help = "what the gradient is multiplied by"},
+                                     {0}};
 
-const ln_op own_centre = {.name = "centre", .help = "less the batch's mean", .attrs = no_attrs, .n_inputs = 1,
-                          .traits = LN_CROSS_BATCH | LN_NEEDS_IN, .infer = infer_centre, .kernel = centre_kernel};
-const ln_op own_drop = {.name = "drop", .help = "some values, at random", .attrs = drop_attrs, .n_inputs = 1,
-                        .args_size = sizeof(drop_args), .traits = LN_LOCAL | LN_IN_PLACE | LN_RANDOM, .infer = same_shape,
+const ln_op own_centre = {.name = "centre",
+                          .help = "less the batch's mean",
+                          .attrs = no_attrs,
+                          .n_inputs = 1,
+                          .traits = LN_CROSS_BATCH | LN_NEEDS_IN,
+                          .infer = infer_centre,
+                          .kernel = centre_kernel};
+const ln_op own_drop = {.name = "drop",
+                        .help = "some values, at random",
+                        .attrs = drop_attrs,
+                        .n_inputs = 1,
+                        .args_size = sizeof(drop_args),
+                        .traits = LN_LOCAL | LN_IN_PLACE | LN_RANDOM,
+                        .infer = same_shape,
                         .kernel = drop_kernel};
-const ln_op own_skew = {.name = "skew", .help = "a gradient that is off", .attrs = skew_attrs, .n_inputs = 1,
-                        .args_size = sizeof(skew_args), .traits = LN_LOCAL, .infer = same_shape, .kernel = skew_kernel};
+const ln_op own_skew = {.name = "skew",
+                        .help = "a gradient that is off",
+                        .attrs = skew_attrs,
+                        .n_inputs = 1,
+                        .args_size = sizeof(skew_args),
+                        .traits = LN_LOCAL,
+                        .infer = same_shape,
+                        .kernel = skew_kernel};
