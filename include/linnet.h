@@ -123,7 +123,7 @@ LN_API void      ln_model_free(ln_model *model);
 /* Builder calls. They check everything; the first error is kept in the model, makes every later call return -1,
  * and is what ln_model_status, ln_train and the like then report. Arguments are PyTorch's; 0 means its default. */
 typedef struct ln_size2 { int h, w; } ln_size2;
-/* A strict initialisation for one layer or (ln_model_set_init) all that follow; zero: PyTorch's. */
+/* How parameters are drawn: for one layer, or (ln_model_set_init) for all that follow. */
 typedef enum ln_init_kind {
     LN_INIT_PYTORCH = 0,      /* weight and bias uniform in ±1/sqrt(fan_in) */
     LN_INIT_KAIMING_UNIFORM,  /* weight uniform in ±sqrt(6/fan_in), bias as `bias_std` says */
@@ -132,7 +132,8 @@ typedef enum ln_init_kind {
     LN_INIT_XAVIER_NORMAL,    /* weight normal, std sqrt(2/(fan_in+fan_out)) */
     LN_INIT_NORMAL            /* weight normal with deviation std */
 } ln_init_kind;
-typedef struct ln_init { int kind; double std, bias_std; } ln_init; /* bias: normal of bias_std (0: zero) unless PYTORCH */
+/* std: of LN_INIT_NORMAL; biases are normal with bias_std (0: zeros) unless LN_INIT_PYTORCH. */
+typedef struct ln_init { int kind; double std, bias_std; } ln_init;
 typedef struct ln_conv2d_args {
     int      out_channels;
     ln_size2 kernel, stride, padding; /* stride 0: 1 */
@@ -202,7 +203,8 @@ LN_API ln_parameter ln_model_parameter(const ln_model *model, size_t i);
 LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error);
 
 typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
-/* What ln_trainer_new and ln_predict will take for this batch size and the context's threads: exactly. */
+/* What ln_trainer_new and ln_predict will take for this batch size and the context's threads, to the byte: activations,
+ * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, and lists of pointers.) */
 LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory, ln_error *error);
 
 /* safetensors with the model as JSON in the metadata; written beside, synced, renamed: never half a file. */
@@ -255,7 +257,7 @@ LN_API void        ln_trainer_free(ln_trainer *trainer);
 LN_API size_t      ln_trainer_steps_per_epoch(const ln_trainer *trainer);
 /* The next step in the epochs' order; *metrics (may be NULL) are the batch's. */
 LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
-/* Bytes the trainer holds; equals ln_model_memory's training. */
+/* Bytes of the trainer's plan; equals ln_model_memory's training. */
 LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
 
 /* -------------------------------------------------------------- using them */

@@ -351,13 +351,13 @@ typedef struct init_case {
 
 static void test_init(void **state) {
     (void)state;
-    /* linear 300 → 200; a convolution of 2 groups, 20 → 30 channels, 5×3: fan_in 10·15, fan_out 15·15 */
+    /* linear 300 → 200; a convolution of 2 groups, 20 → 30 channels, 5×3: fan_in 10·15, fan_out 30·15 */
     const init_case cases[] = {
         {"pytorch", true, true, 1 / sqrt(300), 1 / sqrt(150), 1 / sqrt(300), 1 / sqrt(150)},
         {"kaiming_uniform", true, false, sqrt(6.0 / 300), sqrt(6.0 / 150), 0, 0},
         {"kaiming_normal bias_std=0.1", false, false, sqrt(2.0 / 300), sqrt(2.0 / 150), 0.1, 0.1},
-        {"xavier_uniform bias_std=2", true, false, sqrt(6.0 / 500), sqrt(6.0 / 375), 2, 2},
-        {"xavier_normal", false, false, sqrt(2.0 / 500), sqrt(2.0 / 375), 0, 0},
+        {"xavier_uniform bias_std=2", true, false, sqrt(6.0 / 500), sqrt(6.0 / 600), 2, 2},
+        {"xavier_normal", false, false, sqrt(2.0 / 500), sqrt(2.0 / 600), 0, 0},
         {"normal", false, false, 0.01, 0.01, 0, 0},
         {"normal std=1 bias_std=1", false, false, 1, 1, 1, 1},
         {"normal std=0", false, false, 0, 0, 0, 0},

@@ -6,7 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum ln_purpose { LN_RANDOM_INIT = 1, LN_RANDOM_ORDER, LN_RANDOM_SPLIT, LN_RANDOM_LAYER, LN_RANDOM_CHECK } ln_purpose;
+typedef enum ln_purpose {
+    LN_RANDOM_INIT = 1,
+    LN_RANDOM_ORDER,
+    LN_RANDOM_SPLIT,
+    LN_RANDOM_LAYER,
+    LN_RANDOM_CHECK
+} ln_purpose;
 
 typedef struct ln_random { uint32_t key[2]; uint32_t counter[4]; uint32_t word[4]; unsigned used; } ln_random;
 

@@ -31,6 +31,7 @@ ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_err
     }
     model->context = context;
     model->input = (ln_shape){c, h, w};
+    model->values_left = SIZE_MAX;
     model->preprocess = (ln_preprocess){.scale = 1.0 / 255.0, .mean = 0, .std = 1};
     ln_attr_defaults(init_attrs, &model->init, sizeof model->init);
     return model;
@@ -148,11 +149,14 @@ static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line
     return LN_OK;
 }
 
-static ln_status allocate_values(const ln_model *model, ln_node *node, float *values[LN_MAX_PARAMS], ln_error *error) {
+static ln_status allocate_values(ln_model *model, ln_node *node, float *values[LN_MAX_PARAMS], ln_error *error) {
     for (size_t k = 0; k < node->n_params; k++) {
         ln_param *const p = &node->param[k];
         snprintf(p->full_name, sizeof p->full_name, "%s.%s", node->name, p->name);
         const size_t n_bytes = p->count * sizeof(float);
+        if (p->count > model->values_left)
+            return ln_fail_node(error, LN_E_FORMAT, node, "its %zu values of '%s' are more than the file holds", p->count, p->name);
+        model->values_left -= p->count;
         values[k] = ln_allocate_zeroed(model->context, n_bytes);
         if (!values[k]) return ln_fail_memory(error, "parameters", n_bytes);
     }

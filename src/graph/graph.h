@@ -15,6 +15,7 @@ struct ln_model {
     char        (*line)[LN_MAX_LINE];             /* each layer as a recipe line */
     ln_node       loss;                           /* op NULL: none set yet */
     ln_init       init;                           /* for layers to come */
+    size_t        values_left;                    /* that layers to come may have: a file's, as many as it holds */
     ln_preprocess preprocess;
     size_t        n_classes;
     char        **class_name;                     /* n_classes pointers, and behind them the texts; NULL: none */

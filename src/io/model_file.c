@@ -31,7 +31,7 @@ static char *model_json(const ln_model *model) {
            cJSON_AddNumberToObject(preprocess, "mean", model->preprocess.mean) &&
            cJSON_AddNumberToObject(preprocess, "std", model->preprocess.std);
     cJSON *const classes = cJSON_AddArrayToObject(root, "classes");
-    for (size_t i = 0; i < model->n_classes; i++)
+    for (size_t i = 0; i < model->n_classes && i < ln_model_outputs(model); i++)
         fine = fine && cJSON_AddItemToArray(classes, cJSON_CreateString(model->class_name[i]));
     const uint64_t mode = ln_fp_enter(); /* numbers are to read back as they are, however the caller rounds */
     char *const    text = fine && classes ? cJSON_PrintUnformatted(root) : NULL;
@@ -151,6 +151,7 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
         in_file(path, &found, error);
         return NULL;
     }
+    for (size_t i = model->values_left = 0; i < file->n_tensors; i++) model->values_left += file->tensors[i].count;
     if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
         read_classes(path, root, model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
         return model;

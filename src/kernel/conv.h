@@ -126,7 +126,8 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
                 }
             }
         LN_UNROLL for (int o = 0; o < ot; o++)
-            LN_UNROLL for (int k = 0; k < kt; k++) v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
+            LN_UNROLL for (int k = 0; k < kt; k++)
+                v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
     }
 }
 
@@ -208,7 +209,8 @@ LN_INLINE void conv_image_tile(const int ot, const int xt, const size_t column, 
         LN_UNROLL for (int x = 0; x < xt; x++) acc[o][x] = v_load(w[(size_t)o * r->weights_group].of + p);
     for (size_t c = 0; c < r->c; c++)
         for (size_t ky = 0; ky < r->kh; ky++) {
-            const real *at = in + (r->planar ? c * r->in_channel : c / LN_LANES * r->in_channel + c % LN_LANES) + ky * r->in_row;
+            const size_t channel = r->planar ? c * r->in_channel : c / LN_LANES * r->in_channel + c % LN_LANES;
+            const real  *at = in + channel + ky * r->in_row;
             for (size_t kx = 0; kx < r->kw; kx++, at += column) {
                 vec weight[CONV_IMAGE_GROUPS];
                 w++;
@@ -223,7 +225,8 @@ LN_INLINE void conv_image_tile(const int ot, const int xt, const size_t column, 
         LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)o * r->out_group + (size_t)x].of + p, acc[o][x]);
 }
 
-LN_INLINE void conv_image_steps(const int ot, const int xt, const size_t column, const size_t step, const conv_image *r) {
+LN_INLINE void conv_image_steps(const int ot, const int xt, const size_t column, const size_t step,
+                                const conv_image *r) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
         for (size_t i = 0; i < r->n; i++)
             conv_image_tile(ot, xt, column, step, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
@@ -266,7 +269,8 @@ static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) =
     static void conv_slide_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, s); }
 CONV_EACH_SLIDE(CONV_DEFINE_SLIDE)
 #define CONV_ENTRY(kw, pt) [1][kw][pt] = conv_slide_1_##kw##_##pt, [2][kw][pt] = conv_slide_2_##kw##_##pt,
-static void (*const conv_slides[3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {CONV_EACH_SLIDE(CONV_ENTRY)};
+static void (*const conv_slides[3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {
+    CONV_EACH_SLIDE(CONV_ENTRY)};
 #undef CONV_ENTRY
 
 #define CONV_DEFINE_IMAGE(ot, xt) \

@@ -56,7 +56,7 @@ static ln_status infer(ln_node *node, ln_error *error) {
     node->n_macs = (uint64_t)outputs * taps;
     node->n_params = a->bias ? 2 : 1;
     node->param[0] = (ln_param){.name = "weight", .rank = 4, .dims = {o, c, kh, kw}, .count = count, .fan_in = taps,
-                                .fan_out = o / (size_t)a->groups * kh * kw};
+                                .fan_out = o * kh * kw};
     node->param[1] = (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = taps, .fan_out = o, .is_bias = true};
     return LN_OK;
 }

@@ -18,7 +18,7 @@
 #include "base/context.h"
 #include "base/random.h"
 
-enum { LN_LANES = 16, LN_MAX_INPUTS = 2, LN_MAX_PARAMS = 2, LN_MAX_STATES = 2, LN_MAX_ARGS = 64, LN_NAME = 32, LN_MAX_LINE = 352 };
+enum { LN_LANES = 16, LN_MAX_INPUTS = 2, LN_MAX_PARAMS = 2, LN_MAX_ARGS = 64, LN_NAME = 32, LN_MAX_LINE = 352 };
 
 typedef struct ln_shape { size_t c, h, w; } ln_shape; /* one image */
 static inline size_t ln_shape_count(ln_shape s) { return s.c * s.h * s.w; } /* infer has checked the product */
@@ -108,8 +108,8 @@ typedef struct ln_view { void *data; size_t block, channel, row, c0, h0; } ln_vi
  * ((lanes *)data)[i*block + g*channel + h*row + w]. A task's channels then count such groups, and local ops without
  * parameters run as they are. The model's input alone is planar: floats [c][h][w], its strides counted in floats. */
 
-typedef enum ln_write { LN_SKIP, LN_SET, LN_ADD } ln_write; /* what to do with a result: a tensor with two
-                                                               consumers gets LN_SET from one and LN_ADD from the other */
+/* What to do with a result: a tensor with two consumers gets LN_SET from one and LN_ADD from the other. */
+typedef enum ln_write { LN_SKIP, LN_SET, LN_ADD } ln_write;
 
 typedef struct ln_task {
     const ln_node *node;
