@@ -14,7 +14,12 @@
 enum { BATCH = 64, PIXELS = 28 * 28, CLASSES = 10, MAX_THREADS = 64 };
 
 /* Everything for one number of threads; made when first asked for, so that no round pays for it. */
-typedef struct side { ln_context *context; ln_model *model; ln_data *train; ln_trainer *trainer; } side;
+typedef struct side {
+    ln_context *context;
+    ln_model   *model;
+    ln_data    *train;
+    ln_trainer *trainer;
+} side;
 
 static const char *folder;
 static ln_error    error;
@@ -31,10 +36,19 @@ static double now(void) {
 }
 
 static ln_model *make_model(ln_context *context) {
-    static const char *const lines[] = {"conv2d 6 kernel=5 padding=2", "relu", "maxpool2d 2", "conv2d 16 kernel=5",
-                                        "relu", "maxpool2d 2", "flatten", "linear 120", "relu", "linear 84", "relu",
+    static const char *const lines[] = {"conv2d 6 kernel=5 padding=2",
+                                        "relu",
+                                        "maxpool2d 2",
+                                        "conv2d 16 kernel=5",
+                                        "relu",
+                                        "maxpool2d 2",
+                                        "flatten",
+                                        "linear 120",
+                                        "relu",
+                                        "linear 84",
+                                        "relu",
                                         "linear 10"};
-    ln_model *model = ln_model_new(context, 1, 28, 28, &error);
+    ln_model                *model = ln_model_new(context, 1, 28, 28, &error);
     if (!model) die();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (ln_model_add(model, lines[i], &error) < 0) die();

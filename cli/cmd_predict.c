@@ -78,8 +78,9 @@ static const char *said(const prediction *p, size_t i, pool *owner) {
 static const char *verdict(const prediction *p, size_t i, pool *owner) {
     const answers *a = &p->answers;
     if (a->truth[i] < 0) return "";
-    return a->truth[i] == a->labels[i] ? "right"
-                                       : pool_format(owner, "wrong, is %s", class_name(p->model, (size_t)a->truth[i], owner));
+    return a->truth[i] == a->labels[i]
+               ? "right"
+               : pool_format(owner, "wrong, is %s", class_name(p->model, (size_t)a->truth[i], owner));
 }
 
 /* Pictures side by side, as many as the terminal is wide, what the network says of them below. */
@@ -102,8 +103,7 @@ static void show(const prediction *p, const ln_data *data, size_t from) {
                 printf("%s%s%*s", j ? "  " : "", pictures[j][row], j + 1 < n ? (int)(cell - columns) : 0, "");
         for (size_t j = 0; j < n; j++) {
             char words[40];
-            snprintf(words, sizeof words, "%.24s  %.2f %%", said(p, from + i + j, &owner),
-                     percent(a, from + i + j));
+            snprintf(words, sizeof words, "%.24s  %.2f %%", said(p, from + i + j, &owner), percent(a, from + i + j));
             printf("%s%-*s", j ? "  " : "", j + 1 < n ? (int)cell : 0, words);
         }
         putchar('\n');

@@ -19,7 +19,12 @@ enum { MAX_TENSORS = 8, SLOT_X = 0, SLOT_PARAM = 2, SLOT_DOUT = 4, SLOT_LABEL = 
 
 /* -------------------------------------------------------------------- a case */
 
-typedef struct golden { char name[17]; size_t count; double torch32, largest; float *values; } golden;
+typedef struct golden {
+    char   name[17];
+    size_t count;
+    double torch32, largest;
+    float *values;
+} golden;
 
 typedef struct golden_case {
     char     line[97];
@@ -129,7 +134,11 @@ static void case_free(golden_case *c) {
 /* ------------------------------------------------------------------- judging */
 
 /* Where a run stands, for messages, and how many failed. */
-typedef struct place { const golden_case *c; const char *isa, *cut; size_t n_failed; } place;
+typedef struct place {
+    const golden_case *c;
+    const char        *isa, *cut;
+    size_t             n_failed;
+} place;
 
 static void complain(place *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void complain(place *p, const char *format, ...) {
@@ -168,7 +177,8 @@ static void check_near(place *p, const golden *want, const double *got, const fl
     }
     if (n > 0)
         complain(p, "%s: %zu of %zu are off; [%zu] is %.9g, PyTorch's is %.9g, off by %.2g, allowed is %.2g",
-                 want->name, n, want->count, at, got[at], (double)want->values[at] + (base ? (double)base[at] : 0), worst, limit);
+                 want->name, n, want->count, at, got[at], (double)want->values[at] + (base ? (double)base[at] : 0),
+                 worst, limit);
 }
 
 static void check_hits(place *p, const golden *want, const op_result *r) {
@@ -211,10 +221,17 @@ static void check_same(place *p, const op_result *a, const op_result *b, unsigne
 /* ------------------------------------------------------------------- running */
 
 enum { WHOLE, BLOCKS, CUT, ADDED, IN_PLACE, INFERENCE, SKIP_FIRST, SKIP_SECOND, N_CUTS };
-static const struct { const char *name; op_cut cut; int like; unsigned compared; } cuts[N_CUTS] = {
+static const struct {
+    const char *name;
+    op_cut      cut;
+    int         like;
+    unsigned    compared;
+} cuts[N_CUTS] = {
     [WHOLE] = {"whole", {0}, WHOLE, 0},
     [BLOCKS] = {"dparam by blocks", {.dparam_blocks = true}, WHOLE, VALUES},
-    [CUT] = {"cut small", {.n_parts = 3, .band_rows = 3, .task_blocks = 1, .dparam_blocks = true}, BLOCKS,
+    [CUT] = {"cut small",
+             {.n_parts = 3, .band_rows = 3, .task_blocks = 1, .dparam_blocks = true},
+             BLOCKS,
              VALUES | PARAMETERS},
     [ADDED] = {"added", {.write = LN_ADD, .n_parts = 2}, WHOLE, PARAMETERS},
     [IN_PLACE] = {"in place", {.in_place = true, .band_rows = 1, .n_parts = 2}, WHOLE, VALUES | PARAMETERS},
@@ -226,8 +243,14 @@ static const struct { const char *name; op_cut cut; int like; unsigned compared;
 static void run_cut(place *p, ln_isa isa, int k, op_result *result) {
     const golden_case *c = p->c;
     ln_error           error = {0};
-    op_run             run = {.line = c->line, .isa = isa, .n = c->n, .dout = c->dout, .label = c->label, .seed = 1,
-                              .step = 1, .cut = cuts[k].cut};
+    op_run             run = {.line = c->line,
+                              .isa = isa,
+                              .n = c->n,
+                              .dout = c->dout,
+                              .label = c->label,
+                              .seed = 1,
+                              .step = 1,
+                              .cut = cuts[k].cut};
     for (size_t i = 0; i < LN_MAX_INPUTS; i++) run.in[i] = c->in[i], run.x[i] = c->x[i], run.din[i] = c->din[i];
     for (size_t i = 0; i < LN_MAX_PARAMS; i++) run.param[i] = c->param[i];
     p->isa = ln_isa_name(isa);
@@ -288,8 +311,11 @@ static void check_op(const char *op) {
 
 /* ------------------------------------------------------------- a test for each op */
 
-#define LN_OP(name) \
-    static void test_##name(void **state) { (void)state; check_op(#name); }
+#define LN_OP(name)                         \
+    static void test_##name(void **state) { \
+        (void)state;                        \
+        check_op(#name);                    \
+    }
 #include "op/ops.def"
 #undef LN_OP
 

@@ -35,7 +35,7 @@ static void check_fill(ln_isa isa, size_t count, bool is_float) {
         }
         rows[l] = row;
     }
-    const ln_fill f = {.rows = rows, .is_float = is_float, .count = count, .factor = 1 / 255.0, .offset = -0.5};
+    const ln_fill      f = {.rows = rows, .is_float = is_float, .count = count, .factor = 1 / 255.0, .offset = -0.5};
     _Alignas(64) float out[(MOST + 1) * LN_LANES];
     for (size_t i = 0; i < (MOST + 1) * LN_LANES; i++) out[i] = 77;
     ln_kernels_of(isa)->fill(&f, out);
@@ -81,7 +81,7 @@ static void test_unlane(void **state) {
     for (size_t i = 0; i < 10 * LN_LANES; i++) in[i] = (float)i;
     for (size_t k = 0; k < N_ISAS; k++) {
         if (!ln_isa_available(isas[k])) continue;
-        float  rows[LN_LANES][10], *to[LN_LANES];
+        float rows[LN_LANES][10], *to[LN_LANES];
         for (size_t l = 0; l < LN_LANES; l++) {
             to[l] = rows[l];
             for (size_t i = 0; i < 10; i++) rows[l][i] = -1;

@@ -22,10 +22,8 @@ static uint32_t bits_of(float x) {
 }
 
 static void assert_same(float got, float want) {
-    if (isnan(want))
-        assert_true(isnan(got));
-    else
-        assert_int_equal(bits_of(got), bits_of(want));
+    if (isnan(want)) assert_true(isnan(got));
+    else assert_int_equal(bits_of(got), bits_of(want));
 }
 
 /* In units of the last place of a float at want. */
@@ -50,20 +48,28 @@ static float power(const vec_probe *p, float x, float y) {
     return out[0];
 }
 
-#define FOR_PROBES(p) \
-    for (int isa_ = 0; isa_ < LN_ISA_COUNT; isa_++) for (const vec_probe *p = probe_of((ln_isa)isa_); p; p = NULL)
+#define FOR_PROBES(p)                               \
+    for (int isa_ = 0; isa_ < LN_ISA_COUNT; isa_++) \
+        for (const vec_probe *p = probe_of((ln_isa)isa_); p; p = NULL)
 
-static const struct { int function; float x, y; } specials[] = {
-    {PROBE_exp, 0, 1}, {PROBE_exp, -0.0F, 1}, {PROBE_exp, INF, INF}, {PROBE_exp, -INF, 0}, {PROBE_exp, NAN, NAN},
-    {PROBE_exp, 88.8F, INF}, {PROBE_exp, FLT_MAX, INF}, {PROBE_exp, -FLT_MAX, 0}, {PROBE_exp, -110, 0},
-    {PROBE_log, 1, 0}, {PROBE_log, 0, -INF}, {PROBE_log, -0.0F, -INF}, {PROBE_log, -1, NAN}, {PROBE_log, -INF, NAN},
-    {PROBE_log, INF, INF}, {PROBE_log, NAN, NAN}, {PROBE_tanh, 0, 0}, {PROBE_tanh, -0.0F, -0.0F},
-    {PROBE_tanh, INF, 1}, {PROBE_tanh, -INF, -1}, {PROBE_tanh, NAN, NAN}, {PROBE_tanh, 1e10F, 1},
-    {PROBE_tanh, -20, -1}, {PROBE_tanh, 0x1p-126F, 0x1p-126F}, {PROBE_sigmoid, 0, 0.5F}, {PROBE_sigmoid, INF, 1},
-    {PROBE_sigmoid, -INF, 0}, {PROBE_sigmoid, NAN, NAN}, {PROBE_sigmoid, 1e10F, 1}, {PROBE_sigmoid, -1e10F, 0},
-    {PROBE_sin, 0, 0}, {PROBE_sin, -0.0F, -0.0F}, {PROBE_sin, INF, NAN}, {PROBE_sin, -INF, NAN},
-    {PROBE_sin, NAN, NAN}, {PROBE_sin, 0x1p-126F, 0x1p-126F}, {PROBE_cos, 0, 1}, {PROBE_cos, INF, NAN},
-    {PROBE_cos, -INF, NAN}, {PROBE_cos, NAN, NAN},
+static const struct {
+    int   function;
+    float x, y;
+} specials[] = {
+    {PROBE_exp, 0, 1},         {PROBE_exp, -0.0F, 1},     {PROBE_exp, INF, INF},
+    {PROBE_exp, -INF, 0},      {PROBE_exp, NAN, NAN},     {PROBE_exp, 88.8F, INF},
+    {PROBE_exp, FLT_MAX, INF}, {PROBE_exp, -FLT_MAX, 0},  {PROBE_exp, -110, 0},
+    {PROBE_log, 1, 0},         {PROBE_log, 0, -INF},      {PROBE_log, -0.0F, -INF},
+    {PROBE_log, -1, NAN},      {PROBE_log, -INF, NAN},    {PROBE_log, INF, INF},
+    {PROBE_log, NAN, NAN},     {PROBE_tanh, 0, 0},        {PROBE_tanh, -0.0F, -0.0F},
+    {PROBE_tanh, INF, 1},      {PROBE_tanh, -INF, -1},    {PROBE_tanh, NAN, NAN},
+    {PROBE_tanh, 1e10F, 1},    {PROBE_tanh, -20, -1},     {PROBE_tanh, 0x1p-126F, 0x1p-126F},
+    {PROBE_sigmoid, 0, 0.5F},  {PROBE_sigmoid, INF, 1},   {PROBE_sigmoid, -INF, 0},
+    {PROBE_sigmoid, NAN, NAN}, {PROBE_sigmoid, 1e10F, 1}, {PROBE_sigmoid, -1e10F, 0},
+    {PROBE_sin, 0, 0},         {PROBE_sin, -0.0F, -0.0F}, {PROBE_sin, INF, NAN},
+    {PROBE_sin, -INF, NAN},    {PROBE_sin, NAN, NAN},     {PROBE_sin, 0x1p-126F, 0x1p-126F},
+    {PROBE_cos, 0, 1},         {PROBE_cos, INF, NAN},     {PROBE_cos, -INF, NAN},
+    {PROBE_cos, NAN, NAN},
 };
 
 static void test_special_values(void **state) {
@@ -84,7 +90,7 @@ static void test_special_values(void **state) {
 static void test_pow_special_values(void **state) {
     (void)state;
     static const float x[] = {0, -0.0F, 1, -1, 2, -2, 0.5F, -0.5F, INF, -INF, NAN, FLT_MAX, -FLT_MAX, 0x1p-126F, 10};
-    static const float y[] = {0,    -0.0F, 1,   -1,   2,   -2,       3,           -3,          0.5F, -0.5F, 126,
+    static const float y[] = {0,    -0.0F, 1,    -1,  2,    -2,    3,           -3,          0.5F,  -0.5F,  126,
                               -127, INF,   -INF, NAN, 1e9F, -1e9F, 16777215.0F, 16777216.0F, 1e30F, -1e30F, 2.5F};
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         for (size_t j = 0; j < sizeof y / sizeof *y; j++) {
@@ -106,16 +112,24 @@ static void test_pow_special_values(void **state) {
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-typedef struct bound { int function; double (*truth)(double); float low, high; double error; } bound;
+typedef struct bound {
+    int function;
+    double (*truth)(double);
+    float  low, high;
+    double error;
+} bound;
 
 /* The bounds of the docstrings (rounded up), over numbers spread by value and by exponent. */
 static const bound bounds[] = {
-    {PROBE_exp, exp, -90, 90, 1.05}, {PROBE_exp, exp, -0.01F, 0.01F, 1.05}, {PROBE_log, log, 0x1p-126F, 1e-30F, 0.9},
-    {PROBE_log, log, 0.5F, 2, 0.9}, {PROBE_log, log, 1, 3e38F, 0.9}, {PROBE_tanh, tanh, -11, 11, 1.5},
-    {PROBE_tanh, tanh, -0.6F, 0.6F, 1.5}, {PROBE_tanh, tanh, -1e-5F, 1e-5F, 1.5},
-    {PROBE_sigmoid, sigmoid, -90, 90, 2.5}, {PROBE_sigmoid, sigmoid, -5, 5, 2.5}, {PROBE_sin, sin, -10, 10, 1.6},
-    {PROBE_sin, sin, -2e5F, 2e5F, 1.6}, {PROBE_sin, sin, -1e-4F, 1e-4F, 1.6}, {PROBE_sin, sin, 1e5F, FLT_MAX, 1.6},
-    {PROBE_cos, cos, -10, 10, 1.6}, {PROBE_cos, cos, -2e5F, 2e5F, 1.6}, {PROBE_cos, cos, 1e5F, FLT_MAX, 1.6},
+    {PROBE_exp, exp, -90, 90, 1.05},          {PROBE_exp, exp, -0.01F, 0.01F, 1.05},
+    {PROBE_log, log, 0x1p-126F, 1e-30F, 0.9}, {PROBE_log, log, 0.5F, 2, 0.9},
+    {PROBE_log, log, 1, 3e38F, 0.9},          {PROBE_tanh, tanh, -11, 11, 1.5},
+    {PROBE_tanh, tanh, -0.6F, 0.6F, 1.5},     {PROBE_tanh, tanh, -1e-5F, 1e-5F, 1.5},
+    {PROBE_sigmoid, sigmoid, -90, 90, 2.5},   {PROBE_sigmoid, sigmoid, -5, 5, 2.5},
+    {PROBE_sin, sin, -10, 10, 1.6},           {PROBE_sin, sin, -2e5F, 2e5F, 1.6},
+    {PROBE_sin, sin, -1e-4F, 1e-4F, 1.6},     {PROBE_sin, sin, 1e5F, FLT_MAX, 1.6},
+    {PROBE_cos, cos, -10, 10, 1.6},           {PROBE_cos, cos, -2e5F, 2e5F, 1.6},
+    {PROBE_cos, cos, 1e5F, FLT_MAX, 1.6},
 };
 
 static void fill_between(float low, float high, uint64_t number, float out[16]) {
@@ -138,11 +152,15 @@ static void test_near_the_c_library(void **state) {
 
 static void test_base_near_the_c_library(void **state) {
     (void)state;
-    const struct { float (*ours)(float); double (*truth)(double); float low, high; } cases[] = {
-        {ln_expf, exp, -87, 88.7F}, {ln_logf, log, 0x1p-126F, 3}, {ln_logf, log, 0.9F, 1.1F},
-        {ln_tanhf, tanh, -10, 10}, {ln_tanhf, tanh, -2e-3F, 2e-3F}, {ln_sinf, sin, -10, 10},
-        {ln_sinf, sin, -1e9F, 1e9F}, {ln_sinf, sin, 0, FLT_MAX}, {ln_cosf, cos, -10, 10}, {ln_cosf, cos, -1e9F, 1e9F},
-        {ln_cosf, cos, 0, FLT_MAX},
+    const struct {
+        float (*ours)(float);
+        double (*truth)(double);
+        float low, high;
+    } cases[] = {
+        {ln_expf, exp, -87, 88.7F},  {ln_logf, log, 0x1p-126F, 3},    {ln_logf, log, 0.9F, 1.1F},
+        {ln_tanhf, tanh, -10, 10},   {ln_tanhf, tanh, -2e-3F, 2e-3F}, {ln_sinf, sin, -10, 10},
+        {ln_sinf, sin, -1e9F, 1e9F}, {ln_sinf, sin, 0, FLT_MAX},      {ln_cosf, cos, -10, 10},
+        {ln_cosf, cos, -1e9F, 1e9F}, {ln_cosf, cos, 0, FLT_MAX},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
         for (uint64_t n = 0; n < 500; n++) {
@@ -164,10 +182,13 @@ static void test_base_near_the_c_library(void **state) {
 /* Where polynomials and exponents change hands, the functions still rise. */
 static void test_monotone_at_seams(void **state) {
     (void)state;
-    static const struct { int function; float at; } seams[] = {
+    static const struct {
+        int   function;
+        float at;
+    } seams[] = {
         {PROBE_exp, 0.34657359F}, {PROBE_exp, -0.34657359F}, {PROBE_exp, 1.0397208F}, {PROBE_exp, 0},
-        {PROBE_log, 1.41421356F}, {PROBE_log, 0.70710678F}, {PROBE_log, 1}, {PROBE_tanh, 0.5F},
-        {PROBE_tanh, 0}, {PROBE_sigmoid, 0}, {PROBE_sigmoid, -88},
+        {PROBE_log, 1.41421356F}, {PROBE_log, 0.70710678F},  {PROBE_log, 1},          {PROBE_tanh, 0.5F},
+        {PROBE_tanh, 0},          {PROBE_sigmoid, 0},        {PROBE_sigmoid, -88},
     };
     for (size_t k = 0; k < sizeof seams / sizeof *seams; k++) {
         FOR_PROBES(p) {
@@ -185,8 +206,7 @@ static void test_monotone_at_seams(void **state) {
 }
 
 static uint64_t digest(uint64_t hash, const float *x) {
-    for (int i = 0; i < 16; i++)
-        hash = (hash ^ (isnan(x[i]) ? 0x7fc00000u : bits_of(x[i]))) * UINT64_C(0x100000001b3);
+    for (int i = 0; i < 16; i++) hash = (hash ^ (isnan(x[i]) ? 0x7fc00000u : bits_of(x[i]))) * UINT64_C(0x100000001b3);
     return hash;
 }
 
@@ -203,10 +223,8 @@ static uint64_t digest_of(const vec_probe *p, int function) {
             y[i] = (float)(40 * ln_random_uniform(&random) - 20);
         }
         const float *const a = n % 2 ? x : y;
-        if (function < PROBE_N_UNARY)
-            p->unary[function](a, out);
-        else
-            p->binary[PROBE_B_pow](x, y, out);
+        if (function < PROBE_N_UNARY) p->unary[function](a, out);
+        else p->binary[PROBE_B_pow](x, y, out);
         for (int i = 0; i < 16; i++)
             if (fabsf(out[i]) <= 0x1p-126F) out[i] = 0; /* ARM flushes before rounding, x86 after */
         hash = digest(hash, out);
@@ -216,10 +234,13 @@ static uint64_t digest_of(const vec_probe *p, int function) {
 }
 
 /* The function PROBE_N_UNARY is pow. */
-static const struct { int function; uint64_t want; } digests[] = {
-    {PROBE_exp, UINT64_C(0x6010d1e9803d6315)}, {PROBE_log, UINT64_C(0x08ac326bd3bdd3f2)},
-    {PROBE_tanh, UINT64_C(0x6f9305c206840f00)}, {PROBE_sigmoid, UINT64_C(0x5ee1761c437b2c69)},
-    {PROBE_sin, UINT64_C(0x484c98f1763de870)}, {PROBE_cos, UINT64_C(0x3d98699182747229)},
+static const struct {
+    int      function;
+    uint64_t want;
+} digests[] = {
+    {PROBE_exp, UINT64_C(0x6010d1e9803d6315)},     {PROBE_log, UINT64_C(0x08ac326bd3bdd3f2)},
+    {PROBE_tanh, UINT64_C(0x6f9305c206840f00)},    {PROBE_sigmoid, UINT64_C(0x5ee1761c437b2c69)},
+    {PROBE_sin, UINT64_C(0x484c98f1763de870)},     {PROBE_cos, UINT64_C(0x3d98699182747229)},
     {PROBE_N_UNARY, UINT64_C(0x8ab2b8c46a28981f)},
 };
 

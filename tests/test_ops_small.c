@@ -77,7 +77,10 @@ static void sum(const ln_node *node, const double *x, const double *x2, const do
     for (size_t i = 0; i < ln_shape_count(node->out); i++) y[i] = x[i] + x2[i], dx[i] = dy[i], dx2[i] = dy[i];
 }
 
-typedef struct window { int h_lo, h_hi, w_lo, w_hi; size_t n_cells; } window; /* in the image */
+typedef struct window {
+    int    h_lo, h_hi, w_lo, w_hi;
+    size_t n_cells;
+} window; /* in the image */
 
 static window window_at(const ln_node *node, size_t oh, size_t ow) {
     const ln_pool2d_args *a = (const void *)node->args;
@@ -202,7 +205,7 @@ static wanted wanted_new(const sample *s, int kind) {
         w.dx[i] = must(calloc(w.n_in, sizeof(double)));
     }
     w.y = must(calloc(w.n_out, sizeof(double)));
-    double *x = widened(w.x[0], w.n_in), *x2 = widened(w.x[1], w.n_in), *dy = widened(w.dy, w.n_out);
+    double      *x = widened(w.x[0], w.n_in), *x2 = widened(w.x[1], w.n_in), *dy = widened(w.dy, w.n_out);
     const size_t a = w.n_in / s->n, b = w.n_out / s->n;
     for (size_t i = 0; i < s->n; i++)
         s->reference(&w.node, x + i * a, x2 + i * a, dy + i * b, w.y + i * b, w.dx[0] + i * a, w.dx[1] + i * a);
@@ -218,8 +221,14 @@ static void wanted_free(wanted *w) {
 static op_result result_of(const sample *s, const wanted *w, ln_isa isa, op_cut cut) {
     op_result    r;
     ln_error     error;
-    const op_run run = {.line = s->line, .isa = isa, .n = s->n, .in = {s->in, s->in}, .x = {w->x[0], w->x[1]},
-                        .dout = w->dy, .din = {w->held[0], w->held[1]}, .cut = cut};
+    const op_run run = {.line = s->line,
+                        .isa = isa,
+                        .n = s->n,
+                        .in = {s->in, s->in},
+                        .x = {w->x[0], w->x[1]},
+                        .dout = w->dy,
+                        .din = {w->held[0], w->held[1]},
+                        .cut = cut};
     if (!op_run_all(&run, &r, &error)) fail_msg("%s", error.message);
     if (r.fault[0]) fail_msg("%s on %s: %s", s->line, ln_isa_name(isa), r.fault);
     return r;
@@ -247,8 +256,7 @@ static bool same_bits(const double *a, const double *b, size_t count) {
 static void assert_same(const sample *s, ln_isa isa, const char *how, const op_result *a, const op_result *b,
                         const wanted *w) {
     bool equal = same_bits(a->out, b->out, w->n_out);
-    for (size_t i = 0; i < w->node.n_inputs; i++)
-        equal = equal && same_bits(a->din[i], b->din[i], w->n_in);
+    for (size_t i = 0; i < w->node.n_inputs; i++) equal = equal && same_bits(a->din[i], b->din[i], w->n_in);
     if (!equal) fail_msg("%s on %s: %s gives other bits", s->line, ln_isa_name(isa), how);
 }
 
@@ -257,10 +265,13 @@ enum { N_ISAS = sizeof isas / sizeof *isas, N_SAMPLES = sizeof samples / sizeof 
 
 /* The kernels of isa against the references, and every cut against the whole; first is the first set's result. */
 static void check_isa(const sample *s, const wanted *w, ln_isa isa, const op_result *first) {
-    static const op_cut cuts[] = {{.band_rows = 1, .n_parts = 3, .task_blocks = 1}, {.band_rows = 2}, {.n_parts = 2},
-                                  {.in_place = true}, {.inference = true}};
-    const double tolerance = isa == LN_ISA_F64 ? 1e-13 : s->tolerance;
-    op_result    whole = result_of(s, w, isa, (op_cut){0});
+    static const op_cut cuts[] = {{.band_rows = 1, .n_parts = 3, .task_blocks = 1},
+                                  {.band_rows = 2},
+                                  {.n_parts = 2},
+                                  {.in_place = true},
+                                  {.inference = true}};
+    const double        tolerance = isa == LN_ISA_F64 ? 1e-13 : s->tolerance;
+    op_result           whole = result_of(s, w, isa, (op_cut){0});
     assert_near(s, isa, "y", whole.out, w->y, w->n_out, tolerance);
     for (size_t i = 0; i < w->node.n_inputs; i++) assert_near(s, isa, "dx", whole.din[i], w->dx[i], w->n_in, tolerance);
     if (first) assert_same(s, isa, "this instruction set", &whole, first, w);
@@ -337,8 +348,8 @@ static void check_loss(const char *line, ln_isa isa, size_t n, size_t k, float s
     double  *share = must(malloc(k * sizeof *share));
     for (size_t i = 0; i < n * k; i++) x[i] *= spread;
     for (size_t i = 0; i < n; i++) label[i] = (int32_t)((i * 7 + 1) % k);
-    op_run   run = {.line = line, .isa = isa, .n = n, .in = {{k, 1, 1}}, .x = {x}, .label = label, .din = {held}};
-    ln_error error;
+    op_run    run = {.line = line, .isa = isa, .n = n, .in = {{k, 1, 1}}, .x = {x}, .label = label, .din = {held}};
+    ln_error  error;
     op_result set, add;
     assert_true(op_run_all(&run, &set, &error));
     run.cut = (op_cut){.write = LN_ADD, .n_parts = 2, .task_blocks = 1};
@@ -381,10 +392,10 @@ static void test_cross_entropy(void **state) {
 static void test_cross_entropy_bits(void **state) {
     (void)state;
     enum { N = 50, K = 10 };
-    float   *x = values(1, N * K, DEFAULTS);
-    int32_t  label[N];
+    float    *x = values(1, N * K, DEFAULTS);
+    int32_t   label[N];
     op_result first, r;
-    ln_error error;
+    ln_error  error;
     for (int i = 0; i < N; i++) label[i] = i % K;
     op_run run = {.line = "cross_entropy", .isa = LN_ISA_PLAIN, .n = N, .in = {{K, 1, 1}}, .x = {x}, .label = label};
     assert_true(op_run_all(&run, &first, &error));
@@ -421,9 +432,19 @@ static void test_cross_entropy_dead_lanes(void **state) {
             label[l] = lives ? 1 : -99;
             loss[l] = NAN, hit[l] = 9;
         }
-        const ln_task task = {.node = &node, .n_blocks = 1, .c_hi = K, .h_hi = 1, .live = &live, .label = label,
-                              .hit = hit, .batch = 6, .write = {LN_SET}, .training = true,
-                              .in = {{x, K, 1, 1, 0, 0}}, .out = {loss, 1, 1, 1, 0, 0}, .din = {{dx, K, 1, 1, 0, 0}}};
+        const ln_task    task = {.node = &node,
+                                 .n_blocks = 1,
+                                 .c_hi = K,
+                                 .h_hi = 1,
+                                 .live = &live,
+                                 .label = label,
+                                 .hit = hit,
+                                 .batch = 6,
+                                 .write = {LN_SET},
+                                 .training = true,
+                                 .in = {{x, K, 1, 1, 0, 0}},
+                                 .out = {loss, 1, 1, 1, 0, 0},
+                                 .din = {{dx, K, 1, 1, 0, 0}}};
         const ln_kernel *kernel = ln_kernels_of(isas[k])->op[LN_OP_cross_entropy];
         kernel->forward[0].run(&task);
         kernel->dinput[0].run(&task);
@@ -454,7 +475,12 @@ static void test_softmax(void **state) {
 
 static void test_refusals(void **state) {
     (void)state;
-    static const struct { const char *line; ln_shape a, b; ln_status status; const char *says; } cases[] = {
+    static const struct {
+        const char *line;
+        ln_shape    a, b;
+        ln_status   status;
+        const char *says;
+    } cases[] = {
         {"maxpool2d 3 padding=2", {1, 8, 8}, {1, 8, 8}, LN_E_ARGUMENT, "padding 2x2 is more than half of kernel 3x3"},
         {"avgpool2d 4x1 padding=2x1", {1, 8, 8}, {1, 8, 8}, LN_E_ARGUMENT, "at most padding=2x0"},
         {"maxpool2d 9", {3, 8, 12}, {1, 8, 8}, LN_E_SHAPE, "kernel 9x9 is larger than the input 3x8x12"},
@@ -476,9 +502,14 @@ static void test_refusals(void **state) {
 /* Adjacent bands of disjoint windows partition the input's rows; overlapping ones say that they do. */
 static void test_windows(void **state) {
     (void)state;
-    static const struct { const char *line; size_t h; bool disjoint; } cases[] = {
-        {"maxpool2d 2", 13, true}, {"avgpool2d 2 stride=5", 13, true}, {"maxpool2d 3 padding=1", 13, true},
-        {"maxpool2d 3 stride=2", 13, false}};
+    static const struct {
+        const char *line;
+        size_t      h;
+        bool        disjoint;
+    } cases[] = {{"maxpool2d 2", 13, true},
+                 {"avgpool2d 2 stride=5", 13, true},
+                 {"maxpool2d 3 padding=1", 13, true},
+                 {"maxpool2d 3 stride=2", 13, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ln_node  node;
         ln_error error;
@@ -495,10 +526,14 @@ static void test_windows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_agree_with_references), cmocka_unit_test(test_nan_and_infinity_pass),
-        cmocka_unit_test(test_cross_entropy),             cmocka_unit_test(test_cross_entropy_bits),
-        cmocka_unit_test(test_cross_entropy_dead_lanes),  cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_refusals),                  cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_all_agree_with_references),
+        cmocka_unit_test(test_nan_and_infinity_pass),
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_cross_entropy_bits),
+        cmocka_unit_test(test_cross_entropy_dead_lanes),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

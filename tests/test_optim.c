@@ -23,7 +23,11 @@ static void start(float *p, float *v) {
     for (size_t i = 0; i < COUNT; i++) p[i] = (float)((int)(i * 13) % 29 - 14) / 8, v[i] = 0;
 }
 
-typedef struct line { const char *text; double lr, momentum, dampening, weight_decay; bool nesterov; } line;
+typedef struct line {
+    const char *text;
+    double      lr, momentum, dampening, weight_decay;
+    bool        nesterov;
+} line;
 
 static const line lines[] = {
     {"lr=0.05", 0.05, 0, 0, 0, false},
@@ -49,7 +53,7 @@ static void reference(const line *a, double *p) {
 
 /* STEPS steps in splits of `split` elements, from an address that no vector is aligned to. */
 static void descend(ln_isa isa, const line *a, size_t split, float *p_out) {
-    _Alignas(64) static float p[COUNT + 2], v[COUNT + 2], g[COUNT + 2];
+    _Alignas(64) static float  p[COUNT + 2], v[COUNT + 2], g[COUNT + 2];
     _Alignas(16) unsigned char args[LN_MAX_OPTIM_ARGS];
     const ln_optimizer        *sgd = ln_optimizers[LN_OPTIMIZER_sgd];
     ln_error                   error;
@@ -61,8 +65,13 @@ static void descend(ln_isa isa, const line *a, size_t split, float *p_out) {
     for (int step = 1; step <= STEPS; step++) {
         for (size_t i = 0; i < COUNT; i++) g[i + 1] = gradient_at(step, i);
         for (size_t lo = 0; lo < COUNT; lo += split) {
-            const ln_update u = {.args = args, .param = p + 1, .gradient = g + 1, .state = {v + 1}, .lo = lo,
-                                 .hi = lo + split < COUNT ? lo + split : COUNT, .lr = sgd->lr(args),
+            const ln_update u = {.args = args,
+                                 .param = p + 1,
+                                 .gradient = g + 1,
+                                 .state = {v + 1},
+                                 .lo = lo,
+                                 .hi = lo + split < COUNT ? lo + split : COUNT,
+                                 .lr = sgd->lr(args),
                                  .step = (uint64_t)step};
             ln_kernels_of(isa)->update[LN_OPTIMIZER_sgd](&u);
         }
@@ -111,8 +120,8 @@ static void test_sgd_nan(void **state) {
 
 static void test_sgd_refusals(void **state) {
     (void)state;
-    static const char *const bad[] = {"lr=0.1 nesterov=true", "lr=0.1 momentum=0.9 dampening=0.1 nesterov=true"};
-    const ln_optimizer      *sgd = ln_optimizers[LN_OPTIMIZER_sgd];
+    static const char *const   bad[] = {"lr=0.1 nesterov=true", "lr=0.1 momentum=0.9 dampening=0.1 nesterov=true"};
+    const ln_optimizer        *sgd = ln_optimizers[LN_OPTIMIZER_sgd];
     _Alignas(16) unsigned char args[LN_MAX_OPTIM_ARGS];
     ln_error                   error;
     for (size_t i = 0; i < 2; i++) {

@@ -11,11 +11,15 @@
 /* From the kat_vectors of the Random123 library: philox4x32, 10 rounds. */
 static void test_known_answers(void **state) {
     (void)state;
-    static const struct { uint32_t counter[4], key[2], word[4]; } cases[] = {
+    static const struct {
+        uint32_t counter[4], key[2], word[4];
+    } cases[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
          {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -29,9 +33,12 @@ static void test_known_answers(void **state) {
 static void test_streams_differ(void **state) {
     (void)state;
     ln_random streams[] = {
-        ln_random_at(1, LN_RANDOM_INIT, 0, 0),  ln_random_at(2, LN_RANDOM_INIT, 0, 0),
-        ln_random_at(1, LN_RANDOM_ORDER, 0, 0), ln_random_at(1, LN_RANDOM_INIT, 1, 0),
-        ln_random_at(1, LN_RANDOM_INIT, 0, 1),  ln_random_at(1 + (UINT64_C(1) << 32), LN_RANDOM_INIT, 0, 0),
+        ln_random_at(1, LN_RANDOM_INIT, 0, 0),
+        ln_random_at(2, LN_RANDOM_INIT, 0, 0),
+        ln_random_at(1, LN_RANDOM_ORDER, 0, 0),
+        ln_random_at(1, LN_RANDOM_INIT, 1, 0),
+        ln_random_at(1, LN_RANDOM_INIT, 0, 1),
+        ln_random_at(1 + (UINT64_C(1) << 32), LN_RANDOM_INIT, 0, 0),
         ln_random_at(1, LN_RANDOM_INIT, 0, UINT64_C(1) << 32),
     };
     enum { N = sizeof streams / sizeof *streams };
@@ -81,8 +88,8 @@ static void test_moments(void **state) {
 /* The first normals of a stream, to the bit: they must be the same on every machine. */
 static void test_normals_are_fixed(void **state) {
     (void)state;
-    static const double want[4] = {-0x1.91d62e55eef3p-2, 0x1.796ff3597162ep-3,
-                                   -0x1.9567acc5dc2c8p+0, -0x1.3c633cf784211p-1};
+    static const double want[4] = {-0x1.91d62e55eef3p-2, 0x1.796ff3597162ep-3, -0x1.9567acc5dc2c8p+0,
+                                   -0x1.3c633cf784211p-1};
     ln_random           random = ln_random_at(1, LN_RANDOM_INIT, 0, 0);
     for (int i = 0; i < 4; i++) {
         const double z = ln_random_normal(&random);
@@ -150,9 +157,9 @@ static void test_orders_are_even(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),     cmocka_unit_test(test_streams_differ),
-        cmocka_unit_test(test_counter_carries),   cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_normals_are_fixed), cmocka_unit_test(test_below),
+        cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_counter_carries),        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_normals_are_fixed),      cmocka_unit_test(test_below),
         cmocka_unit_test(test_order_is_a_permutation), cmocka_unit_test(test_orders_are_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

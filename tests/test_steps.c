@@ -17,7 +17,13 @@
 
 enum { MAX_PARAMETERS = 16, MAX_STEPS = 16, BATCH = 64 };
 
-typedef struct tensor { char name[17]; size_t count; double torch32; float *before; double *after; } tensor;
+typedef struct tensor {
+    char    name[17];
+    size_t  count;
+    double  torch32;
+    float  *before;
+    double *after;
+} tensor;
 
 typedef struct golden_steps {
     uint32_t n_parameters, n_steps;
@@ -76,17 +82,26 @@ typedef struct network {
     ln_preprocess preprocess;
 } network;
 
-static const network lenet5 = {"lenet5", "relu", "maxpool2d 2", "cross_entropy", "sgd lr=0.05 momentum=0.9",
-                               {1.0 / 255, 0.1307, 0.3081}};
-static const network lenet5_1998 = {"lenet5_1998", "sigmoid", "avgpool2d 2", "cross_entropy reduction=sum",
+static const network lenet5 = {
+    "lenet5", "relu", "maxpool2d 2", "cross_entropy", "sgd lr=0.05 momentum=0.9", {1.0 / 255, 0.1307, 0.3081}};
+static const network lenet5_1998 = {"lenet5_1998",   "sigmoid",        "avgpool2d 2", "cross_entropy reduction=sum",
                                     "sgd lr=0.0015", {1.0 / 256, 0, 1}};
 
 static ln_model *model_of(const network *net, ln_context *context) {
-    const char *const lines[] = {"conv2d 6 kernel=5 padding=2", net->activation, net->pooling, "conv2d 16 kernel=5",
-                                 net->activation, net->pooling, "flatten", "linear 120", net->activation, "linear 84",
-                                 net->activation, "linear 10"};
-    ln_error  error = {0};
-    ln_model *model = ln_model_new(context, 1, 28, 28, &error);
+    const char *const lines[] = {"conv2d 6 kernel=5 padding=2",
+                                 net->activation,
+                                 net->pooling,
+                                 "conv2d 16 kernel=5",
+                                 net->activation,
+                                 net->pooling,
+                                 "flatten",
+                                 "linear 120",
+                                 net->activation,
+                                 "linear 84",
+                                 net->activation,
+                                 "linear 10"};
+    ln_error          error = {0};
+    ln_model         *model = ln_model_new(context, 1, 28, 28, &error);
     if (!model) fail_msg("%s", error.message);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (ln_model_add(model, lines[i], &error) < 0) fail_msg("%s", error.message);

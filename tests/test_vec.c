@@ -19,13 +19,11 @@ static uint32_t bits_of(float x) {
 
 /* Equal bits, or both NaN (whose sign and payload are nobody's concern). */
 static void assert_same(float got, float want) {
-    if (isnan(want))
-        assert_true(isnan(got));
-    else
-        assert_int_equal(bits_of(got), bits_of(want));
+    if (isnan(want)) assert_true(isnan(got));
+    else assert_int_equal(bits_of(got), bits_of(want));
 }
 
-static const float values[16] = {0.0F, -0.0F, 1.0F,  -1.0F, NAN,    INF,      -INF, 1.5F,
+static const float values[16] = {0.0F, -0.0F, 1.0F,  -1.0F, NAN,    INF,       -INF,    1.5F,
                                  2.5F, -2.5F, 3e37F, -0.1F, 1e-20F, 0x1p-126F, FLT_MAX, 16777215.0F};
 
 /* Calls check with every probe, all pairs of values by rotation. */
@@ -104,8 +102,8 @@ static void check_integers(const vec_probe *p, const float *a, const float *b) {
 }
 
 static void check_conversions(const vec_probe *p, const float *a, const float *b) {
-    const float x[16] = {0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -2.5F, 0.49999997F, 0.50000006F,
-                         1e9F, -1e9F, 8388609.0F, 3.7F, -3.2F, 2147483520.0F, -0.0F, 100.5F};
+    const float x[16] = {0.5F, 1.5F,  2.5F,       -0.5F, -1.5F, -2.5F,         0.49999997F, 0.50000006F,
+                         1e9F, -1e9F, 8388609.0F, 3.7F,  -3.2F, 2147483520.0F, -0.0F,       100.5F};
     const float n[16] = {0, 1, -1, 127, -126, 128, -127, -149, -150, 10, -200, 200, 23, 60, -60, 129};
     float       back[16], splat[16], broadcast[16], zero[16], scaled[16], one_and_half[16];
     int32_t     rounded[16];
@@ -124,16 +122,28 @@ static void check_conversions(const vec_probe *p, const float *a, const float *b
     (void)a;
 }
 
-static void test_arithmetic(void **state) { (void)state; for_probes(check_arithmetic); }
-static void test_comparisons(void **state) { (void)state; for_probes(check_comparisons); }
-static void test_integers(void **state) { (void)state; for_probes(check_integers); }
-static void test_conversions(void **state) { (void)state; for_probes(check_conversions); }
+static void test_arithmetic(void **state) {
+    (void)state;
+    for_probes(check_arithmetic);
+}
+static void test_comparisons(void **state) {
+    (void)state;
+    for_probes(check_comparisons);
+}
+static void test_integers(void **state) {
+    (void)state;
+    for_probes(check_integers);
+}
+static void test_conversions(void **state) {
+    (void)state;
+    for_probes(check_conversions);
+}
 
 /* Sums of numbers of all sizes: any other order would give other bits. */
 static void test_lanes(void **state) {
     (void)state;
     _Alignas(64) float in[256], out[256];
-    uint32_t random = 1;
+    uint32_t           random = 1;
     for (int i = 0; i < 256; i++) {
         random = random * 1664525u + 1013904223u;
         in[i] = ldexpf((float)(int32_t)random, (int)(random >> 8 & 15) - 40);
@@ -158,7 +168,7 @@ static void test_lanes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_comparisons), cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_arithmetic),  cmocka_unit_test(test_comparisons), cmocka_unit_test(test_integers),
         cmocka_unit_test(test_conversions), cmocka_unit_test(test_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,10 @@
 
 enum { CHUNK = 1024, MAX_THREADS = 64 };
 
-typedef struct worst { double error; float x, y; } worst;
+typedef struct worst {
+    double error;
+    float  x, y;
+} worst;
 typedef struct function {
     const char *name;
     void (*run)(const float *x, float *y);
@@ -24,20 +27,28 @@ typedef struct function {
     uint32_t stride;
     int      parity; /* 1: f(-x) = f(x), -1: f(-x) = -f(x), to the bit: only positive x are compared with the truth */
 } function;
-typedef struct part { const function *function; uint64_t first, last; worst worst; pthread_t thread; } part;
+typedef struct part {
+    const function *function;
+    uint64_t        first, last;
+    worst           worst;
+    pthread_t       thread;
+} part;
 
-#define VECTOR(name)                                                                           \
-    static void run_##name(const float *x, float *y) {                                         \
-        for (int i = 0; i < CHUNK; i += LN_WIDTH) v_store(y + i, v_##name(v_load(x + i)));     \
+#define VECTOR(name)                                                                       \
+    static void run_##name(const float *x, float *y) {                                     \
+        for (int i = 0; i < CHUNK; i += LN_WIDTH) v_store(y + i, v_##name(v_load(x + i))); \
     }
-#define SCALAR(name)                                                                           \
-    static void base_##name(const float *x, float *y) {                                        \
-        for (int i = 0; i < CHUNK; i++) y[i] = ln_##name##f(x[i]);                                \
+#define SCALAR(name)                                               \
+    static void base_##name(const float *x, float *y) {            \
+        for (int i = 0; i < CHUNK; i++) y[i] = ln_##name##f(x[i]); \
     }
-VECTOR(exp) VECTOR(log) VECTOR(tanh) VECTOR(sigmoid) VECTOR(sin) VECTOR(cos)
-SCALAR(exp) SCALAR(log) SCALAR(tanh) SCALAR(sin) SCALAR(cos)
+VECTOR(exp)
+VECTOR(log) VECTOR(tanh) VECTOR(sigmoid) VECTOR(sin) VECTOR(cos) SCALAR(exp) SCALAR(log) SCALAR(tanh) SCALAR(sin)
+    SCALAR(cos)
 
-static double true_exp(double x) { return fabs(x) < 0x1p-20 ? 1 + x + x * x / 2 : exp(x); }
+        static double true_exp(double x) {
+    return fabs(x) < 0x1p-20 ? 1 + x + x * x / 2 : exp(x);
+}
 static double true_sigmoid(double x) { return fabs(x) < 0x1p-20 ? 0.5 + x / 4 : 1 / (1 + true_exp(-x)); }
 static double true_tanh(double x) {
     if (fabs(x) > 20) return copysign(1, x);
@@ -47,10 +58,10 @@ static double true_sin(double x) { return fabs(x) < 0x1p-9 ? x - x * x * x / 6 +
 static double true_cos(double x) { return fabs(x) < 0x1p-9 ? 1 - x * x / 2 + x * x * x * x / 24 : cos(x); }
 
 static const function functions[] = {
-    {"v_exp", run_exp, true_exp, 1, 0},       {"v_log", run_log, log, 1, 0},
-    {"v_tanh", run_tanh, true_tanh, 1, -1},   {"v_sigmoid", run_sigmoid, true_sigmoid, 1, 0},
-    {"v_sin", run_sin, true_sin, 1, -1},      {"v_cos", run_cos, true_cos, 1, 1},
-    {"ln_expf", base_exp, true_exp, 251, 0},  {"ln_logf", base_log, log, 251, 0},
+    {"v_exp", run_exp, true_exp, 1, 0},          {"v_log", run_log, log, 1, 0},
+    {"v_tanh", run_tanh, true_tanh, 1, -1},      {"v_sigmoid", run_sigmoid, true_sigmoid, 1, 0},
+    {"v_sin", run_sin, true_sin, 1, -1},         {"v_cos", run_cos, true_cos, 1, 1},
+    {"ln_expf", base_exp, true_exp, 251, 0},     {"ln_logf", base_log, log, 251, 0},
     {"ln_tanhf", base_tanh, true_tanh, 251, -1}, {"ln_sinf", base_sin, true_sin, 251, -1},
     {"ln_cosf", base_cos, true_cos, 251, 1},
 };
@@ -140,9 +151,8 @@ static worst run_parts(const function *f, void *(*work)(void *), uint64_t count)
     part      parts[MAX_THREADS];
     worst     all = {0, 0, 0};
     for (int i = 0; i < n; i++) {
-        parts[i] = (part){.function = f,
-                          .first = count * (unsigned)i / (unsigned)n,
-                          .last = count * (unsigned)(i + 1) / (unsigned)n};
+        parts[i] = (part){
+            .function = f, .first = count * (unsigned)i / (unsigned)n, .last = count * (unsigned)(i + 1) / (unsigned)n};
         if (pthread_create(&parts[i].thread, NULL, work, &parts[i])) return (worst){NAN, 0, 0};
     }
     for (int i = 0; i < n; i++) {

@@ -5,26 +5,24 @@
 
 #define EACH for (int i = 0; i < 16; i += LN_WIDTH)
 
-#define UNARY(name)                                          \
-    static void unary_##name(const float *a, float *out) {   \
-        EACH v_store(out + i, v_##name(v_load(a + i)));      \
-    }
+#define UNARY(name) \
+    static void unary_##name(const float *a, float *out) { EACH v_store(out + i, v_##name(v_load(a + i))); }
 PROBE_UNARY(UNARY)
 #define BINARY(name)                                                        \
     static void binary_##name(const float *a, const float *b, float *out) { \
         EACH v_store(out + i, v_##name(v_load(a + i), v_load(b + i)));      \
     }
 PROBE_BINARY(BINARY)
-#define COMPARE(name)                                                               \
-    static unsigned compare_##name(const float *a, const float *b) {                \
-        unsigned bits = 0;                                                          \
-        EACH bits |= mask_bits(v_##name(v_load(a + i), v_load(b + i))) << i;        \
-        return bits;                                                                \
+#define COMPARE(name)                                                            \
+    static unsigned compare_##name(const float *a, const float *b) {             \
+        unsigned bits = 0;                                                       \
+        EACH     bits |= mask_bits(v_##name(v_load(a + i), v_load(b + i))) << i; \
+        return bits;                                                             \
     }
 PROBE_COMPARE(COMPARE)
-#define INTEGER(name)                                                               \
-    static void integer_##name(const int32_t *a, const int32_t *b, int32_t *out) {  \
-        EACH vi_store(out + i, vi_##name(vi_load(a + i), vi_load(b + i)));          \
+#define INTEGER(name)                                                              \
+    static void integer_##name(const int32_t *a, const int32_t *b, int32_t *out) { \
+        EACH vi_store(out + i, vi_##name(vi_load(a + i), vi_load(b + i)));         \
     }
 PROBE_INTEGER(INTEGER)
 
@@ -55,13 +53,13 @@ static void scale(const float *a, const float *n, float *out) {
 
 static unsigned integer_eq(const int32_t *a, const int32_t *b) {
     unsigned bits = 0;
-    EACH bits |= mask_bits(vi_eq(vi_load(a + i), vi_load(b + i))) << i;
+    EACH     bits |= mask_bits(vi_eq(vi_load(a + i), vi_load(b + i))) << i;
     return bits;
 }
 
 static unsigned is_nan(const float *a) {
     unsigned bits = 0;
-    EACH bits |= mask_bits(v_is_nan(v_load(a + i))) << i;
+    EACH     bits |= mask_bits(v_is_nan(v_load(a + i))) << i;
     return bits;
 }
 
@@ -87,9 +85,9 @@ static void fill(const float *from, float *splat, float *broadcast, float *zero)
 }
 
 static float sum(const float *x) { return lanes_sum((const lanes *)(const void *)x); }
-static void sum16(const float *x, float *out) { lanes_sum16((const lanes *)(const void *)x, out); }
-static void transpose(const float *x, float *out) {
-    lanes_transpose16((const lanes *)(const void *)x, (lanes *)(void *)out);
+static void  sum16(const float *x, float *out) { lanes_sum16((const lanes *)(const void *)x, out); }
+static void  transpose(const float *x, float *out) {
+     lanes_transpose16((const lanes *)(const void *)x, (lanes *)(void *)out);
 }
 
 #define PASTE2(a, b) a##b
@@ -99,22 +97,22 @@ static void transpose(const float *x, float *out) {
 #define C_ROW(name) compare_##name,
 #define I_ROW(name) integer_##name,
 extern const vec_probe PASTE(vec_probe_, LN_ISA_NAME);
-const vec_probe PASTE(vec_probe_, LN_ISA_NAME) = {
-    .width = LN_WIDTH,
-    .unary = {PROBE_UNARY(U_ROW)},
-    .binary = {PROBE_BINARY(B_ROW)},
-    .compare = {PROBE_COMPARE(C_ROW)},
-    .integer = {PROBE_INTEGER(I_ROW)},
-    .fma = fma_of,
-    .shift = shift,
-    .convert = convert,
-    .scale = scale,
-    .integer_eq = integer_eq,
-    .is_nan = is_nan,
-    .masks = masks,
-    .select = choose,
-    .fill = fill,
-    .sum = sum,
-    .sum16 = sum16,
-    .transpose = transpose,
+const vec_probe        PASTE(vec_probe_, LN_ISA_NAME) = {
+           .width = LN_WIDTH,
+           .unary = {PROBE_UNARY(U_ROW)},
+           .binary = {PROBE_BINARY(B_ROW)},
+           .compare = {PROBE_COMPARE(C_ROW)},
+           .integer = {PROBE_INTEGER(I_ROW)},
+           .fma = fma_of,
+           .shift = shift,
+           .convert = convert,
+           .scale = scale,
+           .integer_eq = integer_eq,
+           .is_nan = is_nan,
+           .masks = masks,
+           .select = choose,
+           .fill = fill,
+           .sum = sum,
+           .sum16 = sum16,
+           .transpose = transpose,
 };

@@ -32,9 +32,9 @@ static double polynomial(double x, const double *c, int n) {
 
 /* e^x = 2^n e^r with |r| ≤ ln 2 / 2 */
 double ln_exp_double(double x) {
-    static const double c[] = {1.0,           1.0,           1.0 / 2,         1.0 / 6,         1.0 / 24,
-                               1.0 / 120,     1.0 / 720,     1.0 / 5040,      1.0 / 40320,     1.0 / 362880,
-                               1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+    static const double c[] = {
+        1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+        1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
     if (isnan(x)) return x;
     if (x > 709.7) return (double)INFINITY;
     if (x < -708.0) return 0;
@@ -48,7 +48,7 @@ double ln_exp_double(double x) {
 
 /* x = 2^n m with √½ ≤ m < √2; log m = 2 atanh s with s = (m - 1) / (m + 1) */
 double ln_log_double(double x) {
-    static const double c[] = {2.0,      2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11,
+    static const double c[] = {2.0,      2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9, 2.0 / 11,
                                2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
     if (isnan(x) || (isinf(x) && x > 0)) return x;
     if (x < 0) return (double)NAN;
@@ -155,9 +155,7 @@ float ln_powf(float x, float y) {
     const double a = fabs((double)x);
     if (x < 0 && !isinf(x) && !is_whole(y)) return NAN;
     double z;
-    if (a == 1)
-        z = 1; /* also for infinite y */
-    else
-        z = ln_exp_double((double)y * ln_log_double(a));
+    if (a == 1) z = 1; /* also for infinite y */
+    else z = ln_exp_double((double)y * ln_log_double(a));
     return (float)(signbit(x) && is_odd(y) ? -z : z);
 }

@@ -48,7 +48,7 @@ ln_status ln_number_read(const char *text, double *value) {
     const uint64_t mode = ln_fp_enter();
     const double   number = strtod_l(text, NULL, ln_plain_locale());
     ln_fp_leave(mode);
-    const bool   vanished = same_bits(fabs(number), 0) && !is_zero(text);
+    const bool vanished = same_bits(fabs(number), 0) && !is_zero(text);
     if (!isfinite(number) || vanished) return LN_E_ARGUMENT;
     *value = number;
     return LN_OK;

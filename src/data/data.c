@@ -189,7 +189,7 @@ ln_preprocess ln_data_fit(const ln_data *data, double scale) {
     double         mean, variance;
     (data->store->is_float ? fit_floats : fit_bytes)(data, &mean, &variance);
     /* A constant cannot be normalised: it becomes 0 by its mean alone. */
-    const double std = variance > 0 ? ln_sqrt(variance) * scale : 1;
+    const double        std = variance > 0 ? ln_sqrt(variance) * scale : 1;
     const ln_preprocess fit = {.scale = scale, .mean = mean * scale, .std = std};
     ln_fp_leave(mode);
     return fit;

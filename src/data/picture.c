@@ -281,7 +281,7 @@ ln_data *ln_data_from_picture(ln_context *context, const char *path, size_t c, s
     ln_picture picture;
     if (check_wanted(path, c, h, w, error) != LN_OK) return NULL;
     if (read_picture(context, path, &picture, error) != LN_OK) return NULL;
-    uint8_t *values = ln_allocate(context, c * h * w);
+    uint8_t       *values = ln_allocate(context, c * h * w);
     const uint64_t mode = ln_fp_enter();
     if (values) ln_picture_scale(&picture, c, h, w, values);
     ln_fp_leave(mode);

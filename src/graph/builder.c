@@ -23,21 +23,26 @@ ln_layer ln_model_input(const ln_model *model) {
 ln_layer ln_conv2d(ln_model *model, ln_layer input, ln_conv2d_args a) {
     const ln_size2 stride = {a.stride.h ? a.stride.h : 1, a.stride.w ? a.stride.w : 1};
     char           rest[200];
-    snprintf(rest, sizeof rest, "%d kernel=%dx%d stride=%dx%d padding=%dx%d groups=%d bias=%s", a.out_channels, a.kernel.h,
-             a.kernel.w, stride.h, stride.w, a.padding.h, a.padding.w, a.groups ? a.groups : 1, a.no_bias ? "false" : "true");
+    snprintf(rest, sizeof rest, "%d kernel=%dx%d stride=%dx%d padding=%dx%d groups=%d bias=%s", a.out_channels,
+             a.kernel.h, a.kernel.w, stride.h, stride.w, a.padding.h, a.padding.w, a.groups ? a.groups : 1,
+             a.no_bias ? "false" : "true");
     return append(model, input, "conv2d", rest);
 }
 
 static ln_layer pool(ln_model *model, ln_layer input, const char *word, ln_pool2d_args a) {
     const ln_size2 stride = {a.stride.h ? a.stride.h : a.kernel.h, a.stride.w ? a.stride.w : a.kernel.w};
     char           rest[160];
-    snprintf(rest, sizeof rest, "%dx%d stride=%dx%d padding=%dx%d", a.kernel.h, a.kernel.w, stride.h, stride.w, a.padding.h,
-             a.padding.w);
+    snprintf(rest, sizeof rest, "%dx%d stride=%dx%d padding=%dx%d", a.kernel.h, a.kernel.w, stride.h, stride.w,
+             a.padding.h, a.padding.w);
     return append(model, input, word, rest);
 }
 
-ln_layer ln_maxpool2d(ln_model *model, ln_layer input, ln_pool2d_args args) { return pool(model, input, "maxpool2d", args); }
-ln_layer ln_avgpool2d(ln_model *model, ln_layer input, ln_pool2d_args args) { return pool(model, input, "avgpool2d", args); }
+ln_layer ln_maxpool2d(ln_model *model, ln_layer input, ln_pool2d_args args) {
+    return pool(model, input, "maxpool2d", args);
+}
+ln_layer ln_avgpool2d(ln_model *model, ln_layer input, ln_pool2d_args args) {
+    return pool(model, input, "avgpool2d", args);
+}
 
 ln_layer ln_linear(ln_model *model, ln_layer input, int out_features) {
     char rest[40];

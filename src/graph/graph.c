@@ -4,24 +4,35 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ln_init_words[] = {"pytorch",        "kaiming_uniform", "kaiming_normal", "xavier_uniform",
-                                     "xavier_normal", "normal",          NULL};
+const char *const ln_init_words[] = {
+    "pytorch", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal", "normal", NULL};
 
 /* What any layer with parameters accepts beside its own arguments; also the model-wide `init:` line. */
-static const ln_attr init_attrs[] = {
-    {.key = "init", .type = LN_ATTR_CHOICE, .offset = offsetof(ln_init, kind), .positional = true,
-     .choices = ln_init_words, .help = "how the parameters are drawn"},
-    {.key = "std", .type = LN_ATTR_FLOAT, .offset = offsetof(ln_init, std), .preset = 0.01, .high = 1e6,
-     .help = "deviation of the weights, for init=normal"},
-    {.key = "bias_std", .type = LN_ATTR_FLOAT, .offset = offsetof(ln_init, bias_std), .high = 1e6,
-     .help = "deviation of the biases (0: zeros), for any init but pytorch"},
-    {0}};
+static const ln_attr init_attrs[] = {{.key = "init",
+                                      .type = LN_ATTR_CHOICE,
+                                      .offset = offsetof(ln_init, kind),
+                                      .positional = true,
+                                      .choices = ln_init_words,
+                                      .help = "how the parameters are drawn"},
+                                     {.key = "std",
+                                      .type = LN_ATTR_FLOAT,
+                                      .offset = offsetof(ln_init, std),
+                                      .preset = 0.01,
+                                      .high = 1e6,
+                                      .help = "deviation of the weights, for init=normal"},
+                                     {.key = "bias_std",
+                                      .type = LN_ATTR_FLOAT,
+                                      .offset = offsetof(ln_init, bias_std),
+                                      .high = 1e6,
+                                      .help = "deviation of the biases (0: zeros), for any init but pytorch"},
+                                     {0}};
 
 ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error) {
     size_t area, count;
     if (c == 0 || h == 0 || w == 0 || !ln_multiply(h, w, &area) || !ln_multiply(area, c, &count) ||
         count > (size_t)1 << 28) {
-        ln_fail(error, LN_E_ARGUMENT, "model: an input of %zux%zux%zu is outside 1 to 2^28 values; give c, h and w", c, h, w);
+        ln_fail(error, LN_E_ARGUMENT, "model: an input of %zux%zux%zu is outside 1 to 2^28 values; give c, h and w", c,
+                h, w);
         return NULL;
     }
     ln_model *const model = ln_allocate_zeroed(context, sizeof *model);
@@ -51,9 +62,7 @@ void ln_model_free(ln_model *model) {
     ln_release(context, model);
 }
 
-ln_shape ln_model_shape(const ln_model *model, int node) {
-    return node < 0 ? model->input : model->node[node]->out;
-}
+ln_shape ln_model_shape(const ln_model *model, int node) { return node < 0 ? model->input : model->node[node]->out; }
 
 /* The first error stays; later calls report it again. */
 static ln_layer fail(ln_model *model, const ln_error *found, ln_error *error) {
@@ -108,10 +117,12 @@ static ln_status set_name(const ln_model *model, ln_node *node, const char *as, 
     if (!as[0]) {
         return find_name(model, node->name) == -2
                    ? LN_OK
-                   : ln_fail_node(error, LN_E_ARGUMENT, node, "its number is already another layer's name; rename that one");
+                   : ln_fail_node(error, LN_E_ARGUMENT, node,
+                                  "its number is already another layer's name; rename that one");
     }
     if (find_name(model, as) != -2)
-        return ln_fail_node(error, LN_E_ARGUMENT, node, "the name '%s' is already taken; choose another one after 'as'", as);
+        return ln_fail_node(error, LN_E_ARGUMENT, node, "the name '%s' is already taken; choose another one after 'as'",
+                            as);
     snprintf(node->name, sizeof node->name, "%s", as);
     return LN_OK;
 }
@@ -144,7 +155,8 @@ static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line
     if (status != LN_OK) return status;
     const bool own = strstr(line->rest, "init=") != NULL;
     if (!own && strstr(line->rest, "std="))
-        return ln_fail_node(error, LN_E_ARGUMENT, node, "std and bias_std belong to an init; write init=normal before them");
+        return ln_fail_node(error, LN_E_ARGUMENT, node,
+                            "std and bias_std belong to an init; write init=normal before them");
     node->init = own ? init : model->init;
     return LN_OK;
 }
@@ -155,7 +167,8 @@ static ln_status allocate_values(ln_model *model, ln_node *node, float *values[L
         snprintf(p->full_name, sizeof p->full_name, "%s.%s", node->name, p->name);
         const size_t n_bytes = p->count * sizeof(float);
         if (p->count > model->values_left)
-            return ln_fail_node(error, LN_E_FORMAT, node, "its %zu values of '%s' are more than the file holds", p->count, p->name);
+            return ln_fail_node(error, LN_E_FORMAT, node, "its %zu values of '%s' are more than the file holds",
+                                p->count, p->name);
         model->values_left -= p->count;
         values[k] = ln_allocate_zeroed(model->context, n_bytes);
         if (!values[k]) return ln_fail_memory(error, "parameters", n_bytes);
@@ -213,7 +226,8 @@ static const ln_op *find_op(const char *word, bool loss, ln_error *error) {
     for (size_t i = 0; i < LN_OP_COUNT; i++)
         if (((ln_ops[i]->traits & LN_LOSS) != 0) == loss) {
             words[n++] = ln_ops[i]->name;
-            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_ops[i]->name);
+            length +=
+                (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_ops[i]->name);
             if (length >= sizeof list) break;
         }
     const char *const near = ln_nearest(word, words, n);
@@ -239,10 +253,8 @@ ln_status ln_model_add_init(ln_model *model, const char *text, ln_error *error) 
 
 void ln_model_set_init(ln_model *model, ln_init init) {
     ln_error found = {0};
-    if (ln_attr_check("init", init_attrs, &init, &found) == LN_OK)
-        model->init = init;
-    else
-        fail(model, &found, NULL);
+    if (ln_attr_check("init", init_attrs, &init, &found) == LN_OK) model->init = init;
+    else fail(model, &found, NULL);
 }
 
 /* Makes loss the model's, behind its last layer. */
@@ -259,7 +271,8 @@ ln_status ln_model_set_loss(ln_model *model, const char *text, ln_error *error) 
     ln_line         line;
     const ln_status status = ln_line_split(text, "loss", &line, error);
     if (status != LN_OK) return status;
-    if (line.from[0] || line.as[0]) return ln_fail(error, LN_E_ARGUMENT, "loss %s: takes neither 'from' nor 'as'", line.word);
+    if (line.from[0] || line.as[0])
+        return ln_fail(error, LN_E_ARGUMENT, "loss %s: takes neither 'from' nor 'as'", line.word);
     if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "loss: the model has no layer yet; add layers first");
     ln_node loss = {.op = find_op(line.word, true, error), .n_inputs = 1};
     if (!loss.op) return LN_E_ARGUMENT;
@@ -289,7 +302,8 @@ ln_status ln_model_finish(ln_model *model, ln_error *error) {
     const ln_status read = check_readers(model, error);
     if (read != LN_OK) return read;
     if (!model->loss.op) return ln_model_set_loss(model, "cross_entropy", error);
-    return model->loss.index == model->n_nodes ? LN_OK : attach_loss(model, model->loss, error); /* layers came after it */
+    return model->loss.index == model->n_nodes ? LN_OK
+                                               : attach_loss(model, model->loss, error); /* layers came after it */
 }
 
 /* ------------------------------------------------------------ what it holds */
@@ -298,8 +312,13 @@ size_t ln_model_layer_count(const ln_model *model) { return model->n_nodes; }
 
 ln_layer_info ln_model_layer(const ln_model *model, size_t i) {
     const ln_node *const node = model->node[i];
-    ln_layer_info        info = {.name = node->name, .op = node->op->name, .line = model->line[i], .c = node->out.c,
-                                 .h = node->out.h, .w = node->out.w, .n_macs = node->n_macs};
+    ln_layer_info        info = {.name = node->name,
+                                 .op = node->op->name,
+                                 .line = model->line[i],
+                                 .c = node->out.c,
+                                 .h = node->out.h,
+                                 .w = node->out.w,
+                                 .n_macs = node->n_macs};
     for (size_t k = 0; k < node->n_params; k++) info.n_parameters += node->param[k].count;
     return info;
 }
@@ -329,7 +348,8 @@ ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
             continue;
         }
         const ln_param *const p = &node->param[index];
-        out = (ln_parameter){.name = p->full_name, .rank = p->rank, .count = p->count, .values = model->values[i][index]};
+        out =
+            (ln_parameter){.name = p->full_name, .rank = p->rank, .count = p->count, .values = model->values[i][index]};
         memcpy(out.shape, p->dims, sizeof out.shape);
         break;
     }
@@ -339,7 +359,8 @@ ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
 ln_status ln_model_set_preprocess(ln_model *model, ln_preprocess p, ln_error *error) {
     const bool fine = p.scale > 0 && p.scale <= 1e30 && p.std > 0 && p.std <= 1e30 && p.mean >= -1e30 && p.mean <= 1e30;
     if (!fine)
-        return ln_fail(error, LN_E_ARGUMENT, "preprocess: scale %g and std %g must be above 0, and all three finite", p.scale, p.std);
+        return ln_fail(error, LN_E_ARGUMENT, "preprocess: scale %g and std %g must be above 0, and all three finite",
+                       p.scale, p.std);
     model->preprocess = p;
     return LN_OK;
 }
@@ -351,7 +372,8 @@ ln_status ln_model_set_classes(ln_model *model, const char *const *names, size_t
         bool         plain = length >= 1 && length <= 255;
         for (size_t k = 0; k < length; k++) plain = plain && (unsigned char)names[i][k] >= ' ' && names[i][k] != 0x7f;
         if (!plain)
-            return ln_fail(error, LN_E_ARGUMENT, "classes: name %zu is not 1 to 255 bytes of plain text; choose another one", i);
+            return ln_fail(error, LN_E_ARGUMENT,
+                           "classes: name %zu is not 1 to 255 bytes of plain text; choose another one", i);
         n_bytes += length + 1;
     }
     char **const copy = ln_allocate(model->context, n_bytes);
@@ -367,6 +389,8 @@ ln_status ln_model_set_classes(ln_model *model, const char *const *names, size_t
     return LN_OK;
 }
 
-const char *ln_model_class(const ln_model *model, size_t i) { return i < model->n_classes ? model->class_name[i] : NULL; }
+const char *ln_model_class(const ln_model *model, size_t i) {
+    return i < model->n_classes ? model->class_name[i] : NULL;
+}
 
 ln_preprocess ln_model_preprocess(const ln_model *model) { return model->preprocess; }

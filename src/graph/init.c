@@ -21,14 +21,10 @@ static void fill_normal(float *values, size_t n, double std, ln_random *random) 
 
 static void draw(const ln_param *param, const ln_init *init, float *values, ln_random *random) {
     const double fan_in = (double)param->fan_in, fans = fan_in + (double)param->fan_out;
-    if (init->kind == LN_INIT_PYTORCH)
-        fill_uniform(values, param->count, 1 / ln_sqrt(fan_in), random);
-    else if (param->is_bias)
-        fill_normal(values, param->count, init->bias_std, random);
-    else if (init->kind == LN_INIT_KAIMING_UNIFORM)
-        fill_uniform(values, param->count, ln_sqrt(6 / fan_in), random);
-    else if (init->kind == LN_INIT_XAVIER_UNIFORM)
-        fill_uniform(values, param->count, ln_sqrt(6 / fans), random);
+    if (init->kind == LN_INIT_PYTORCH) fill_uniform(values, param->count, 1 / ln_sqrt(fan_in), random);
+    else if (param->is_bias) fill_normal(values, param->count, init->bias_std, random);
+    else if (init->kind == LN_INIT_KAIMING_UNIFORM) fill_uniform(values, param->count, ln_sqrt(6 / fan_in), random);
+    else if (init->kind == LN_INIT_XAVIER_UNIFORM) fill_uniform(values, param->count, ln_sqrt(6 / fans), random);
     else
         fill_normal(values, param->count,
                     init->kind == LN_INIT_KAIMING_NORMAL  ? ln_sqrt(2 / fan_in)

@@ -46,7 +46,7 @@ typedef struct ln_slot {
     size_t   offset;     /* bytes, into the place's arena */
     size_t   first, last; /* times of use; of shared memory: eras */
     size_t   first_era, last_era;
-    bool     used;
+    bool     used, written; /* gradients: is it wanted, and does a layer behind set it already? */
 } ln_slot;
 
 typedef enum ln_policy {

@@ -8,31 +8,35 @@
 /* One thread's place in a run. */
 typedef struct ln_worker {
     ln_plan        *p;
-    const ln_step  *step;     /* NULL in prediction */
+    const ln_step  *step; /* NULL in prediction */
     const ln_batch *batch;
-    size_t          t, n;     /* this thread, of how many */
-    size_t          chunk;    /* first block of the chunk that thread memory holds */
-    char           *memory;   /* this thread's arena */
-    bool            probes;   /* forward phases only, from the input that lies there */
+    size_t          t, n;   /* this thread, of how many */
+    size_t          chunk;  /* first block of the chunk that thread memory holds */
+    char           *memory; /* this thread's arena */
+    bool            probes; /* forward phases only, from the input that lies there */
 } ln_worker;
 
 /* Some blocks, and the share of their channels that a thread takes. */
-typedef struct ln_share { size_t block, n_blocks, part, n_parts; } ln_share;
+typedef struct ln_share {
+    size_t block, n_blocks, part, n_parts;
+} ln_share;
 
 static size_t unit_bytes(const ln_plan *p, const ln_slot *x) { return x->planar ? p->element : LN_LANES * p->element; }
-static size_t block_bytes(const ln_plan *p, const ln_slot *x) { return (ln_slot_lanes(x) * unit_bytes(p, x) + 63) & ~(size_t)63; }
+static size_t block_bytes(const ln_plan *p, const ln_slot *x) {
+    return (ln_slot_lanes(x) * unit_bytes(p, x) + 63) & ~(size_t)63;
+}
 static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ------------------------------------------------------------------ tasks */
 
 static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, size_t block) {
-    const ln_plan *const   p = w->p;
+    const ln_plan *const p = w->p;
     const ln_slot *const x = &tensors[tensors[t].base];
-    const ln_shape         s = tensors[t].shape;
-    const size_t row = s.w + 2 * (size_t)x->halo.w, channel = row * (s.h + 2 * (size_t)x->halo.h);
-    const size_t border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * unit_bytes(p, x);
-    ln_view      v = {.block = block_bytes(p, x) / unit_bytes(p, x), .channel = channel, .row = row};
+    const ln_shape       s = tensors[t].shape;
+    const size_t         row = s.w + 2 * (size_t)x->halo.w, channel = row * (s.h + 2 * (size_t)x->halo.h);
+    const size_t         border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * unit_bytes(p, x);
+    ln_view              v = {.block = block_bytes(p, x) / unit_bytes(p, x), .channel = channel, .row = row};
     switch (x->place) {
     case LN_PLACE_NONE: break;
     case LN_PLACE_SHARED: v.data = p->arena + p->shared_offset + x->offset + block * block_bytes(p, x) + border; break;
@@ -59,9 +63,15 @@ static void *gradient_at(const ln_plan *p, const ln_plan_node *n, size_t k, size
 static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block, size_t n_blocks) {
     const ln_plan *const p = w->p;
     const ln_node *const node = n->node;
-    ln_task t = {.node = node, .n_blocks = n_blocks, .c_hi = p->value[n->tensor_out].shape.c, .h_hi = node->out.h, .n_parts = 1,
-                 .training = p->options.training, .choice = n->need.choice,
-                 .saved_stride = round_up(n->need.saved), .packed = p->arena + n->packed};
+    ln_task              t = {.node = node,
+                              .n_blocks = n_blocks,
+                              .c_hi = p->value[n->tensor_out].shape.c,
+                              .h_hi = node->out.h,
+                              .n_parts = 1,
+                              .training = p->options.training,
+                              .choice = n->need.choice,
+                              .saved_stride = round_up(n->need.saved),
+                              .packed = p->arena + n->packed};
     t.out = view_of(w, p->value, n->tensor_out, block);
     if (p->options.training) t.dout = view_of(w, p->gradient, n->tensor_out, block);
     for (size_t k = 0; k < node->n_inputs; k++) {
@@ -133,20 +143,24 @@ static void set_band_view(const ln_plan *p, const ln_slot *tensors, size_t tenso
 }
 
 /* Where a band lies: its channels, and the rows of each of the unit's outputs. */
-typedef struct ln_place_in_unit { size_t c_lo, c_hi, lo[LN_MAX_UNIT], hi[LN_MAX_UNIT]; } ln_place_in_unit;
+typedef struct ln_place_in_unit {
+    size_t c_lo, c_hi, lo[LN_MAX_UNIT], hi[LN_MAX_UNIT];
+} ln_place_in_unit;
 
-static ln_place_in_unit band_at(const ln_plan *p, const ln_unit *u, const ln_band *band, size_t c, size_t c_end, size_t h) {
+static ln_place_in_unit band_at(const ln_plan *p, const ln_unit *u, const ln_band *band, size_t c, size_t c_end,
+                                size_t h) {
     ln_place_in_unit at = {.c_lo = c, .c_hi = least(c + band->channels, c_end)};
     const size_t     end = least(h + band->rows, p->node[u->last].node->out.h);
-    for (size_t i = u->first; i <= u->last; i++) ln_unit_rows(p, u, i, h, end, &at.lo[i - u->first], &at.hi[i - u->first]);
+    for (size_t i = u->first; i <= u->last; i++)
+        ln_unit_rows(p, u, i, h, end, &at.lo[i - u->first], &at.hi[i - u->first]);
     return at;
 }
 
 static void set_band(const ln_plan *p, const ln_unit *u, ln_task *tasks, const ln_place_in_unit *at) {
     for (size_t i = u->first; i <= u->last; i++) {
         const ln_plan_node *const n = &p->node[i];
-        const size_t   k = i - u->first;
-        ln_task *const t = &tasks[k];
+        const size_t              k = i - u->first;
+        ln_task *const            t = &tasks[k];
         t->c_lo = at->c_lo;
         t->c_hi = at->c_hi;
         t->h_lo = at->lo[k];
@@ -155,12 +169,14 @@ static void set_band(const ln_plan *p, const ln_unit *u, ln_task *tasks, const l
         set_band_view(p, p->gradient, n->tensor_out, &t->dout, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
         if (k == 0) continue;
         set_band_view(p, p->value, n->tensor_in[0], &t->in[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
-        set_band_view(p, p->gradient, n->tensor_in[0], &t->din[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
+        set_band_view(p, p->gradient, n->tensor_in[0], &t->din[0], at->c_lo, at->lo[k - 1],
+                      at->hi[k - 1] - at->lo[k - 1]);
     }
 }
 
 static void make_tasks(const ln_worker *w, const ln_unit *u, const ln_share *s, ln_task *tasks) {
-    for (size_t i = u->first; i <= u->last; i++) tasks[i - u->first] = make_task(w, &w->p->node[i], s->block, s->n_blocks);
+    for (size_t i = u->first; i <= u->last; i++)
+        tasks[i - u->first] = make_task(w, &w->p->node[i], s->block, s->n_blocks);
 }
 
 static void (*forward_of(const ln_plan *p, const ln_plan_node *n, int pass))(const ln_task *) {
@@ -253,7 +269,9 @@ static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s
 }
 
 /* A thread's share of a parameter, in whole cache lines. */
-static void parameter_part(size_t count, const ln_share *s, size_t *lo, size_t *hi) { grain_part(count, LN_LANES, s, lo, hi); }
+static void parameter_part(size_t count, const ln_share *s, size_t *lo, size_t *hi) {
+    grain_part(count, LN_LANES, s, lo, hi);
+}
 
 static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
     const ln_plan *const      p = w->p;
@@ -273,15 +291,15 @@ static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
 
 /* Pixels [lo, hi) of one block, by way of a small buffer when the input has a halo. */
 static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
-    const ln_plan *const  p = w->p;
-    const ln_batch *const batch = w->batch;
-    const ln_shape        s = p->model->input;
-    const size_t          lane = LN_LANES * p->element, pixel = batch->is_float ? sizeof(float) : 1;
-    const ln_preprocess  *pre = &batch->preprocess;
+    const ln_plan *const     p = w->p;
+    const ln_batch *const    batch = w->batch;
+    const ln_shape           s = p->model->input;
+    const size_t             lane = LN_LANES * p->element, pixel = batch->is_float ? sizeof(float) : 1;
+    const ln_preprocess     *pre = &batch->preprocess;
     const void *const *const rows = (const void *const *)(const void *)(p->arena + p->rows_offset) + block * LN_LANES;
-    const ln_view v = view_of(w, p->value, 0, block);
+    const ln_view            v = view_of(w, p->value, 0, block);
     _Alignas(128) unsigned char buffer[64 * LN_LANES * sizeof(double)];
-    const void *at[LN_LANES];
+    const void                 *at[LN_LANES];
     for (size_t i = lo; i < hi; i += 64) {
         const size_t count = least(64, hi - i);
         for (size_t l = 0; l < LN_LANES; l++) at[l] = (const char *)rows[l] + i * pixel;
@@ -293,7 +311,8 @@ static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
         p->options.kernels->fill(&fill, buffer);
         for (size_t j = 0; j < count;) {
             const size_t row = (i + j) / s.w, x = (i + j) % s.w, c = row / s.h, run = least(s.w - x, count - j);
-            memcpy((char *)v.data + (c * v.channel + (row - c * s.h) * v.row + x) * lane, buffer + j * lane, run * lane);
+            memcpy((char *)v.data + (c * v.channel + (row - c * s.h) * v.row + x) * lane, buffer + j * lane,
+                   run * lane);
             j += run;
         }
     }
@@ -330,7 +349,8 @@ static void fill(const ln_worker *w, const ln_share *s) {
 
 static void run_phase(const ln_worker *w, const ln_phase *phase, const ln_share *s) {
     const ln_unit *const u = &w->p->unit[phase->unit];
-    const bool forward = phase->kind == LN_PHASE_FORWARD || phase->kind == LN_PHASE_FORWARD_2 || phase->kind == LN_PHASE_MEET_FORWARD;
+    const bool           forward =
+        phase->kind == LN_PHASE_FORWARD || phase->kind == LN_PHASE_FORWARD_2 || phase->kind == LN_PHASE_MEET_FORWARD;
     if (w->probes && !forward) return;
     switch (phase->kind) {
     case LN_PHASE_FILL: fill(w, s); break;
@@ -351,7 +371,7 @@ static void run_part(const ln_worker *w, const ln_phase *phase) {
     const ln_plan *const p = w->p;
     const unsigned       traits = p->node[p->unit[phase->unit].first].node->op->traits;
     ln_share             s = {0, p->n_blocks, w->t, w->n};
-    const bool whole = phase->kind == LN_PHASE_MEET_FORWARD || phase->kind == LN_PHASE_MEET_BACKWARD ||
+    const bool           whole = phase->kind == LN_PHASE_MEET_FORWARD || phase->kind == LN_PHASE_MEET_BACKWARD ||
                        phase->kind == LN_PHASE_DPARAM || phase->kind == LN_PHASE_REDUCE;
     if (whole || phase->kind == LN_PHASE_FILL) {
         run_phase(w, phase, &s);
@@ -412,7 +432,8 @@ static void run_program(ln_worker *w) {
 static void pack_all(const ln_worker *w) {
     for (size_t i = 0; i < w->p->n_nodes; i++) {
         const ln_plan_node *const n = &w->p->node[i];
-        void (*const pack)(const ln_task *) = w->p->options.image && n->kernel->image.run ? n->kernel->image.pack : n->kernel->pack;
+        void (*const pack)(const ln_task *) =
+            w->p->options.image && n->kernel->image.run ? n->kernel->image.pack : n->kernel->pack;
         if (!pack) continue;
         ln_task t = make_task(w, n, 0, 0);
         t.part = w->t;
@@ -426,7 +447,7 @@ static void update_all(const ln_worker *w) {
     const ln_share       s = {.part = w->t, .n_parts = w->n};
     for (size_t i = 0; i < p->n_nodes; i++) {
         const ln_plan_node *const n = &p->node[i];
-        size_t state = n->states;
+        size_t                    state = n->states;
         for (size_t k = 0; k < n->node->n_params; k++) {
             ln_update u = *w->step->update;
             u.param = parameter_at(p, n, k);
@@ -442,11 +463,20 @@ static void update_all(const ln_worker *w) {
 /* --------------------------------------------------------------- the runs */
 
 static ln_worker worker_at(ln_plan *p, const ln_batch *batch, const ln_step *step, int t) {
-    return (ln_worker){.p = p, .step = step, .batch = batch, .t = (size_t)t, .n = (size_t)p->n_threads,
+    return (ln_worker){.p = p,
+                       .step = step,
+                       .batch = batch,
+                       .t = (size_t)t,
+                       .n = (size_t)p->n_threads,
                        .memory = p->arena + p->threads_offset + (size_t)t * p->thread_bytes};
 }
 
-typedef struct ln_job { ln_plan *p; const ln_batch *batch; const ln_step *step; bool finite; } ln_job;
+typedef struct ln_job {
+    ln_plan        *p;
+    const ln_batch *batch;
+    const ln_step  *step;
+    bool            finite;
+} ln_job;
 
 static void pack_job(void *argument, int t) {
     const ln_job *const job = argument;
@@ -567,7 +597,9 @@ static void unlane_images(const ln_plan *plan, size_t n, float *outputs) {
         const ln_view v = view_of(&w, plan->value, plan->model->n_nodes, i);
         for (size_t c = 0; c < s.c; c++)
             for (size_t k = 0; k < s.h * s.w; k++)
-                *outputs++ = ((const float *)v.data)[((c / LN_LANES) * v.channel + k / s.w * v.row + k % s.w) * LN_LANES + c % LN_LANES];
+                *outputs++ =
+                    ((const float *)
+                         v.data)[((c / LN_LANES) * v.channel + k / s.w * v.row + k % s.w) * LN_LANES + c % LN_LANES];
     }
 }
 

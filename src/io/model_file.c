@@ -62,7 +62,8 @@ ln_status ln_model_save(const ln_model *model, const char *path, ln_error *error
 /* ---------------------------------------------------------------- reading */
 
 static ln_status damaged(const char *path, const char *what, ln_error *error) {
-    return ln_fail(error, LN_E_FORMAT, "%s: its description of the model %s; it was not written by this version of linnet, or is damaged",
+    return ln_fail(error, LN_E_FORMAT,
+                   "%s: its description of the model %s; it was not written by this version of linnet, or is damaged",
                    path, what);
 }
 
@@ -74,11 +75,13 @@ static ln_status in_file(const char *path, const ln_error *found, ln_error *erro
 /* Element i of a JSON array as a size, 0 when it is none. */
 static size_t size_at(const cJSON *array, int i) {
     const cJSON *const item = cJSON_GetArrayItem(array, i);
-    return cJSON_IsNumber(item) && item->valuedouble >= 1 && item->valuedouble < (double)(1 << 28) ? (size_t)item->valuedouble : 0;
+    return cJSON_IsNumber(item) && item->valuedouble >= 1 && item->valuedouble < (double)(1 << 28)
+               ? (size_t)item->valuedouble
+               : 0;
 }
 
 static ln_status read_layers(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
-    const cJSON *layer;
+    const cJSON       *layer;
     const cJSON *const layers = cJSON_GetObjectItemCaseSensitive(root, "layers");
     const cJSON *const loss = cJSON_GetObjectItemCaseSensitive(root, "loss");
     ln_error           found;
@@ -93,9 +96,10 @@ static ln_status read_layers(const char *path, const cJSON *root, ln_model *mode
 }
 
 static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
-    const cJSON *const p = cJSON_GetObjectItemCaseSensitive(root, "preprocess");
-    const cJSON *const scale = cJSON_GetObjectItemCaseSensitive(p, "scale"), *const mean = cJSON_GetObjectItemCaseSensitive(p, "mean"),
-                *const std = cJSON_GetObjectItemCaseSensitive(p, "std");
+    const cJSON *const        p = cJSON_GetObjectItemCaseSensitive(root, "preprocess");
+    const cJSON *const        scale = cJSON_GetObjectItemCaseSensitive(p, "scale"),
+                       *const mean = cJSON_GetObjectItemCaseSensitive(p, "mean"),
+                       *const std = cJSON_GetObjectItemCaseSensitive(p, "std");
     if (!cJSON_IsNumber(scale) || !cJSON_IsNumber(mean) || !cJSON_IsNumber(std))
         return damaged(path, "lacks the scale, mean or std of its images", error);
     const ln_preprocess preprocess = {scale->valuedouble, mean->valuedouble, std->valuedouble};
@@ -105,11 +109,13 @@ static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *
 
 static ln_status read_classes(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
     const cJSON *const classes = cJSON_GetObjectItemCaseSensitive(root, "classes");
-    const size_t       n = cJSON_IsArray(classes) ? (size_t)cJSON_GetArraySize(classes) : 0, n_bytes = (n + 1) * sizeof(char *);
-    const cJSON       *name;
-    size_t             i = 0;
-    ln_status          status = LN_OK;
-    if (!cJSON_IsArray(classes) || n > ln_model_outputs(model)) return damaged(path, "has no list of classes that fits its outputs", error);
+    const size_t       n = cJSON_IsArray(classes) ? (size_t)cJSON_GetArraySize(classes) : 0,
+                 n_bytes = (n + 1) * sizeof(char *);
+    const cJSON *name;
+    size_t       i = 0;
+    ln_status    status = LN_OK;
+    if (!cJSON_IsArray(classes) || n > ln_model_outputs(model))
+        return damaged(path, "has no list of classes that fits its outputs", error);
     const char **const names = ln_allocate(model->context, n_bytes);
     if (!names) return ln_fail_memory(error, path, n_bytes);
     cJSON_ArrayForEach(name, classes) {
@@ -117,7 +123,8 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
         names[i++] = cJSON_IsString(name) ? name->valuestring : "";
     }
     ln_error found;
-    if (status == LN_OK && n > 0 && ln_model_set_classes(model, names, n, &found) != LN_OK) status = in_file(path, &found, error);
+    if (status == LN_OK && n > 0 && ln_model_set_classes(model, names, n, &found) != LN_OK)
+        status = in_file(path, &found, error);
     ln_release(model->context, names);
     return status;
 }
@@ -129,19 +136,22 @@ static ln_status read_values(const char *path, const ln_safetensors *file, ln_mo
         const ln_tensor *const t = ln_safetensors_find(file, p.name);
         if (!t) return ln_fail(error, LN_E_FORMAT, "%s: lacks the tensor '%s' that its own model names", path, p.name);
         if (t->rank != p.rank || memcmp(t->shape, p.shape, p.rank * sizeof p.shape[0]) != 0)
-            return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path, p.name);
+            return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path,
+                           p.name);
         memcpy(p.values, t->values, p.count * sizeof(float));
     }
     if (file->n_tensors != n)
-        return ln_fail(error, LN_E_FORMAT, "%s: holds %zu tensors, and its own model names %zu", path, file->n_tensors, n);
+        return ln_fail(error, LN_E_FORMAT, "%s: holds %zu tensors, and its own model names %zu", path, file->n_tensors,
+                       n);
     return LN_OK;
 }
 
-static ln_model *read_model(ln_context *context, const char *path, const ln_safetensors *file, const cJSON *root, ln_error *error) {
+static ln_model *read_model(ln_context *context, const char *path, const ln_safetensors *file, const cJSON *root,
+                            ln_error *error) {
     const cJSON *const version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const cJSON *const input = cJSON_GetObjectItemCaseSensitive(root, "input");
-    if (!cJSON_IsNumber(version) || version->valueint != VERSION || cJSON_GetArraySize(input) != 3 || size_at(input, 0) == 0 ||
-        size_at(input, 1) == 0 || size_at(input, 2) == 0) {
+    if (!cJSON_IsNumber(version) || version->valueint != VERSION || cJSON_GetArraySize(input) != 3 ||
+        size_at(input, 0) == 0 || size_at(input, 1) == 0 || size_at(input, 2) == 0) {
         damaged(path, "has no readable version and input", error);
         return NULL;
     }
@@ -170,11 +180,11 @@ ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error) 
     cJSON *const   root = json ? cJSON_Parse(json) : NULL;
     ln_fp_leave(mode);
     if (!json)
-        ln_fail(error, LN_E_FORMAT, "%s: is a safetensors file without linnet's description of a model; use a file that linnet wrote", path);
-    else if (!root)
-        damaged(path, "is not JSON", error);
-    else
-        model = read_model(context, path, &file, root, error);
+        ln_fail(error, LN_E_FORMAT,
+                "%s: is a safetensors file without linnet's description of a model; use a file that linnet wrote",
+                path);
+    else if (!root) damaged(path, "is not JSON", error);
+    else model = read_model(context, path, &file, root, error);
     cJSON_Delete(root);
     ln_safetensors_free(&file);
     return model;

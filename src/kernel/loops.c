@@ -6,7 +6,9 @@
 
 /* ------------------------------------------------------------------- fill */
 
-typedef struct affine { vec factor, offset; } affine;
+typedef struct affine {
+    vec factor, offset;
+} affine;
 
 /* One value of sixteen images, through plain C; for what is left over. */
 static inline void fill_one(const ln_fill *f, size_t i, affine by, lanes *out) {
@@ -125,10 +127,8 @@ void LN_PASTE(ln_, fill_planar, LN_ISA_NAME)(const ln_fill *fill, float *out) {
     size_t       i = 0;
     for (; i + LN_LANES <= fill->count; i += LN_LANES) fill_neighbours(fill, i, LN_LANES, by, out);
     if (i == fill->count) return;
-    if (i > 0)
-        fill_neighbours(fill, fill->count - LN_LANES, LN_LANES, by, out); /* some of them again: the same bits */
-    else
-        fill_neighbours(fill, 0, fill->count, by, out);
+    if (i > 0) fill_neighbours(fill, fill->count - LN_LANES, LN_LANES, by, out); /* some of them again: the same bits */
+    else fill_neighbours(fill, 0, fill->count, by, out);
 }
 
 void LN_PASTE(ln_, unlane, LN_ISA_NAME)(const void *lanes_in, size_t count, size_t n, float *const *rows) {
@@ -170,8 +170,8 @@ bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi)
     vec         trace[N];
     LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_zero();
     for (; i + N * LN_WIDTH <= hi; i += N * LN_WIDTH)
-        LN_UNROLL for (int k = 0; k < N; k++) 
-            trace[k] = v_fma(v_mul(v_load(value + i + k * LN_WIDTH), room), v_zero(), trace[k]);
+        LN_UNROLL for (int k = 0; k < N; k++) trace[k] =
+            v_fma(v_mul(v_load(value + i + k * LN_WIDTH), room), v_zero(), trace[k]);
     real rest = 0;
     for (; i < hi; i++) rest += 0 * (value[i] * (real)LN_FINITE_ROOM);
     const vec all = v_add(v_add(trace[0], trace[1]), v_add(trace[2], trace[3]));
@@ -197,10 +197,9 @@ double LN_PASTE(ln_, fma_rounds, LN_ISA_NAME)(size_t n_rounds) {
     OPAQUE(term);
     LN_UNROLL for (int k = 0; k < CHAINS; k++) sum[k] = v_splat((real)k);
     for (size_t i = 0; i < n_rounds * REPEATS; i++)
-        LN_UNROLL for (int j = 0; j < TIMES; j++)
-            LN_UNROLL for (int k = 0; k < CHAINS; k++) {
-                sum[k] = v_fma(sum[k], factor, term);
-                OPAQUE(sum[k]);
-            }
+        LN_UNROLL for (int j = 0; j < TIMES; j++) LN_UNROLL for (int k = 0; k < CHAINS; k++) {
+            sum[k] = v_fma(sum[k], factor, term);
+            OPAQUE(sum[k]);
+        }
     return 2.0 * LN_WIDTH * CHAINS * TIMES * REPEATS * (double)n_rounds;
 }

@@ -5,7 +5,9 @@
  * Source: He et al., "Deep residual learning for image recognition", 2015. */
 #include "op/op.h"
 
-typedef struct add_args { char with[LN_NAME]; } add_args;
+typedef struct add_args {
+    char with[LN_NAME];
+} add_args;
 
 #ifdef LN_DESCRIPTOR
 
@@ -14,16 +16,19 @@ static ln_status infer(ln_node *node, ln_error *error) {
     if (a.c != b.c || a.h != b.h || a.w != b.w)
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "the inputs are %zux%zux%zu and %zux%zux%zu (\"%s\"), but must have the same shape: change "
-                            "the layers before them, or join other ones", a.c, a.h, a.w, b.c, b.h, b.w,
-                            ((const add_args *)(const void *)node->args)->with);
+                            "the layers before them, or join other ones",
+                            a.c, a.h, a.w, b.c, b.h, b.w, ((const add_args *)(const void *)node->args)->with);
     node->out = a;
     return LN_OK;
 }
 
-static const ln_attr attrs[] = {
-    {.key = "with", .type = LN_ATTR_NAME, .offset = offsetof(add_args, with), .required = true, .positional = true,
-     .help = "the layer whose output is added"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "with",
+                                 .type = LN_ATTR_NAME,
+                                 .offset = offsetof(add_args, with),
+                                 .required = true,
+                                 .positional = true,
+                                 .help = "the layer whose output is added"},
+                                {0}};
 
 const ln_op ln_op_add = {
     .name = "add",

@@ -64,10 +64,8 @@ static void forward_2x2(const ln_task *t) {
 }
 
 static void forward(const ln_task *t) {
-    if (pool2d_is_2x2(pool2d_of(t->node)))
-        forward_2x2(t);
-    else
-        forward_any(t);
+    if (pool2d_is_2x2(pool2d_of(t->node))) forward_2x2(t);
+    else forward_any(t);
 }
 
 static inline void write(real *dx, vec value, bool adds) { v_store(dx, adds ? v_add(v_load(dx), value) : value); }

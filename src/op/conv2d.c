@@ -45,35 +45,66 @@ static ln_status infer(ln_node *node, ln_error *error) {
     const ln_status     status = check(node, error);
     if (status != LN_OK) return status;
     const ln_shape s = node->in[0];
-    const size_t   o = (size_t)a->out_channels, kh = (size_t)a->kernel.h, kw = (size_t)a->kernel.w, c = s.c / (size_t)a->groups;
+    const size_t   o = (size_t)a->out_channels, kh = (size_t)a->kernel.h, kw = (size_t)a->kernel.w,
+                 c = s.c / (size_t)a->groups;
     node->out = (ln_shape){o, (s.h + 2 * (size_t)a->padding.h - kh) / (size_t)a->stride.h + 1,
                            (s.w + 2 * (size_t)a->padding.w - kw) / (size_t)a->stride.w + 1};
     size_t taps, count, outputs;
     if (!ln_multiply(c, kh * kw, &taps) || !ln_multiply(o, taps, &count) || count > (size_t)1 << 31 ||
         !ln_multiply(node->out.h * node->out.w, o, &outputs) || outputs > (size_t)1 << 31)
-        return ln_fail_node(error, LN_E_SHAPE, node, "%zu outputs of %zu taps each are more than 2^31 values; make it smaller", o, taps);
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "%zu outputs of %zu taps each are more than 2^31 values; make it smaller", o, taps);
     node->halo = a->padding;
     node->n_macs = (uint64_t)outputs * taps;
     node->n_params = a->bias ? 2 : 1;
-    node->param[0] = (ln_param){.name = "weight", .rank = 4, .dims = {o, c, kh, kw}, .count = count, .fan_in = taps,
-                                .fan_out = o * kh * kw};
-    node->param[1] = (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = taps, .fan_out = o, .is_bias = true};
+    node->param[0] = (ln_param){
+        .name = "weight", .rank = 4, .dims = {o, c, kh, kw}, .count = count, .fan_in = taps, .fan_out = o * kh * kw};
+    node->param[1] =
+        (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = taps, .fan_out = o, .is_bias = true};
     return LN_OK;
 }
 
-static const ln_attr attrs[] = {
-    {.key = "out_channels", .type = LN_ATTR_INT, .offset = offsetof(conv2d, out_channels), .required = true, .positional = true,
-     .low = 1, .high = 65536, .help = "channels of the output, one filter each"},
-    {.key = "kernel", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, kernel), .required = true, .low = 1, .high = 1024,
-     .help = "rows and columns of the filters"},
-    {.key = "stride", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, stride), .preset = 1, .low = 1, .high = 1024,
-     .help = "steps between windows"},
-    {.key = "padding", .type = LN_ATTR_SIZE2, .offset = offsetof(conv2d, padding), .low = 0, .high = 1024,
-     .help = "rows and columns of zeros on each side"},
-    {.key = "groups", .type = LN_ATTR_INT, .offset = offsetof(conv2d, groups), .preset = 1, .low = 1, .high = 65536,
-     .help = "groups of channels that do not see each other"},
-    {.key = "bias", .type = LN_ATTR_BOOL, .offset = offsetof(conv2d, bias), .preset = 1, .help = "add a learnt bias to each channel"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "out_channels",
+                                 .type = LN_ATTR_INT,
+                                 .offset = offsetof(conv2d, out_channels),
+                                 .required = true,
+                                 .positional = true,
+                                 .low = 1,
+                                 .high = 65536,
+                                 .help = "channels of the output, one filter each"},
+                                {.key = "kernel",
+                                 .type = LN_ATTR_SIZE2,
+                                 .offset = offsetof(conv2d, kernel),
+                                 .required = true,
+                                 .low = 1,
+                                 .high = 1024,
+                                 .help = "rows and columns of the filters"},
+                                {.key = "stride",
+                                 .type = LN_ATTR_SIZE2,
+                                 .offset = offsetof(conv2d, stride),
+                                 .preset = 1,
+                                 .low = 1,
+                                 .high = 1024,
+                                 .help = "steps between windows"},
+                                {.key = "padding",
+                                 .type = LN_ATTR_SIZE2,
+                                 .offset = offsetof(conv2d, padding),
+                                 .low = 0,
+                                 .high = 1024,
+                                 .help = "rows and columns of zeros on each side"},
+                                {.key = "groups",
+                                 .type = LN_ATTR_INT,
+                                 .offset = offsetof(conv2d, groups),
+                                 .preset = 1,
+                                 .low = 1,
+                                 .high = 65536,
+                                 .help = "groups of channels that do not see each other"},
+                                {.key = "bias",
+                                 .type = LN_ATTR_BOOL,
+                                 .offset = offsetof(conv2d, bias),
+                                 .preset = 1,
+                                 .help = "add a learnt bias to each channel"},
+                                {0}};
 
 const ln_op ln_op_conv2d = {
     .name = "conv2d",
@@ -92,17 +123,23 @@ const ln_op ln_op_conv2d = {
 
 /* The sizes of a node, as the loops want them. */
 typedef struct sizes {
-    size_t o, c, kh, kw, taps;     /* c and taps: of one group */
+    size_t o, c, kh, kw, taps; /* c and taps: of one group */
     size_t group_o, sh, sw, ph, pw;
-    size_t tile, sum_tile;         /* output channels of a tile: forward (and the packing), and parameter gradient */
+    size_t tile, sum_tile; /* output channels of a tile: forward (and the packing), and parameter gradient */
 } sizes;
 
 static sizes sizes_of(const ln_node *node, const size_t choice[2]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const size_t        groups = (size_t)a->groups;
-    sizes s = {.o = node->out.c, .c = node->in[0].c / groups, .kh = (size_t)a->kernel.h, .kw = (size_t)a->kernel.w,
-               .group_o = node->out.c / groups, .sh = (size_t)a->stride.h, .sw = (size_t)a->stride.w,
-               .ph = (size_t)a->padding.h, .pw = (size_t)a->padding.w};
+    sizes               s = {.o = node->out.c,
+                             .c = node->in[0].c / groups,
+                             .kh = (size_t)a->kernel.h,
+                             .kw = (size_t)a->kernel.w,
+                             .group_o = node->out.c / groups,
+                             .sh = (size_t)a->stride.h,
+                             .sw = (size_t)a->stride.w,
+                             .ph = (size_t)a->padding.h,
+                             .pw = (size_t)a->padding.w};
     s.taps = s.c * s.kh * s.kw;
     s.tile = choice[0];
     s.sum_tile = choice[1];
@@ -134,8 +171,8 @@ static void prepare(const ln_node *node, ln_need *need) {
 static void pack(const ln_task *t) {
     const sizes       s = sizes_of(t->node, t->choice);
     const real *const weight = t->param[0];
-    real *const       forward = t->packed, *const back = forward + s.o * s.taps;
-    size_t            lo, hi;
+    real *const forward = t->packed, *const back = forward + s.o * s.taps;
+    size_t lo, hi;
     ln_part((s.o + s.tile - 1) / s.tile, t->part, t->n_parts, &lo, &hi);
     for (size_t o0 = lo * s.tile; o0 < conv_least(hi * s.tile, s.o); o0 += s.tile) {
         const size_t tile = conv_least(s.tile, s.o - o0);
@@ -173,8 +210,13 @@ static void forward(const ln_task *t) {
         for (size_t o = t->c_lo; o < t->c_hi; o += s.tile) {
             const size_t tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
             conv_row     r = {.weights = (const real *)t->packed + o * s.taps,
-                              .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL, .c = s.c, .kh = s.kh,
-                              .kw = s.kw, .in_channel = t->in[0].channel, .in_row = t->in[0].row, .in_step = s.sw,
+                              .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL,
+                              .c = s.c,
+                              .kh = s.kh,
+                              .kw = s.kw,
+                              .in_channel = t->in[0].channel,
+                              .in_row = t->in[0].row,
+                              .in_step = s.sw,
                               .out_channel = t->out.channel};
             for (size_t h = t->h_lo; h < t->h_hi; h++) {
                 r.in = view_row(&t->in[0], b, c0, h * s.sh) - s.ph * t->in[0].row - s.pw;
@@ -188,12 +230,20 @@ static void forward(const ln_task *t) {
 
 /* kh × kw sums of each of tile channels, for input channel c of their group. */
 static void sum_channel(const ln_task *t, const sizes *s, size_t o, size_t tile, size_t c, lanes *sums, size_t step) {
-    const size_t   first = o / s->group_o * s->c + c;
-    const conv_cut cut = conv_cut_evenly(s->kw, conv_least(CONV_MAX, CONV_TILE / tile));
-    conv_sum       sum = {.dout = view_row(&t->dout, 0, o, t->h_lo), .sums_step = step, .adds = t->h_lo > 0,
-                          .n_blocks = t->n_blocks, .rows = t->h_hi - t->h_lo, .columns = t->node->out.w,
-                          .dout_block = t->dout.block, .dout_channel = t->dout.channel, .dout_row = t->dout.row,
-                          .in_block = t->in[0].block, .in_row_step = s->sh * t->in[0].row, .in_step = s->sw};
+    const size_t       first = o / s->group_o * s->c + c;
+    const conv_cut     cut = conv_cut_evenly(s->kw, conv_least(CONV_MAX, CONV_TILE / tile));
+    conv_sum           sum = {.dout = view_row(&t->dout, 0, o, t->h_lo),
+                              .sums_step = step,
+                              .adds = t->h_lo > 0,
+                              .n_blocks = t->n_blocks,
+                              .rows = t->h_hi - t->h_lo,
+                              .columns = t->node->out.w,
+                              .dout_block = t->dout.block,
+                              .dout_channel = t->dout.channel,
+                              .dout_row = t->dout.row,
+                              .in_block = t->in[0].block,
+                              .in_row_step = s->sh * t->in[0].row,
+                              .in_step = s->sw};
     const lanes *const in = view_row(&t->in[0], 0, first, t->h_lo * s->sh) - s->ph * t->in[0].row - s->pw;
     for (size_t ky = 0; ky < s->kh; ky++)
         for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
@@ -221,8 +271,8 @@ LN_INLINE void sum_pixels(const ln_task *t, size_t o, const int n, lanes *sums) 
             for (size_t h = t->h_lo; h < t->h_hi; h++) {
                 const lanes *const dy = view_row(&t->dout, b, o, h);
                 for (size_t w = 0; w < t->node->out.w; w++)
-                    LN_UNROLL for (int i = 0; i < n; i++)
-                        acc[i] = v_add(acc[i], v_load(dy[(size_t)i * t->dout.channel + w].of + p));
+                    LN_UNROLL for (int i = 0; i < n; i++) acc[i] =
+                        v_add(acc[i], v_load(dy[(size_t)i * t->dout.channel + w].of + p));
             }
         LN_UNROLL for (int i = 0; i < n; i++) v_store(sums[i].of + p, acc[i]);
     }
@@ -248,7 +298,8 @@ static void dparam(const ln_task *t) {
             lanes *const sums = starts && ends ? scratch : scratch + o * s.taps + c * area;
             const size_t step = starts && ends ? area : s.taps;
             sum_channel(t, &s, o, tile, c, sums, step);
-            for (size_t i = 0; i < tile && ends; i++) fold(sums + i * step, area, dweight + (o + i) * s.taps + c * area);
+            for (size_t i = 0; i < tile && ends; i++)
+                fold(sums + i * step, area, dweight + (o + i) * s.taps + c * area);
         }
     }
     if (t->node->n_params > 1) sum_bias(t, scratch + (starts && ends ? 0 : s.o * s.taps + t->c_lo), t->dparam[1]);
@@ -272,8 +323,7 @@ static void dinput_row(const sizes *s, const conv_slide *slide, size_t n_channel
         conv_slide   at = *slide;
         at.dout += x;
         at.din += x * s->sw;
-        if (slides(s))
-            conv_slides[n_channels][s->kw][size](&at);
+        if (slides(s)) conv_slides[n_channels][s->kw][size](&at);
         else
             for (size_t kx = 0; kx < s->kw; kx++) conv_scatter(size, &at, s->kw, kx, s->sw);
         x += size;
@@ -281,8 +331,8 @@ static void dinput_row(const sizes *s, const conv_slide *slide, size_t n_channel
 }
 
 static void dinput_channels(const ln_task *t, const sizes *s, size_t b, size_t c, size_t n_channels) {
-    const ln_shape in = t->node->in[0], out = t->node->out;
-    const size_t   o = c / s->c * s->group_o, ky_step = s->group_o * s->kw;
+    const ln_shape    in = t->node->in[0], out = t->node->out;
+    const size_t      o = c / s->c * s->group_o, ky_step = s->group_o * s->kw;
     const real *const back = (const real *)t->packed + s->o * s->taps;
     for (size_t h = 0; h < in.h; h++) {
         lanes *const din = view_row(&t->din[0], b, c, h) - s->pw;
@@ -292,9 +342,15 @@ static void dinput_channels(const ln_task *t, const sizes *s, size_t b, size_t c
         rows_behind(s, h + s->ph, out.h, &lo, &hi);
         if (lo >= hi) continue;
         conv_slide slide = {.weights = back + (c * s->kh + (h + s->ph - lo * s->sh)) * ky_step,
-                            .dout = view_row(&t->dout, b, o, lo), .din = din, .n_rows = hi - lo, .o = s->group_o,
-                            .weights_channel = s->kh * ky_step, .weights_row = -(ptrdiff_t)(s->sh * ky_step),
-                            .dout_channel = t->dout.channel, .dout_row = t->dout.row, .din_channel = t->din[0].channel};
+                            .dout = view_row(&t->dout, b, o, lo),
+                            .din = din,
+                            .n_rows = hi - lo,
+                            .o = s->group_o,
+                            .weights_channel = s->kh * ky_step,
+                            .weights_row = -(ptrdiff_t)(s->sh * ky_step),
+                            .dout_channel = t->dout.channel,
+                            .dout_row = t->dout.row,
+                            .din_channel = t->din[0].channel};
         dinput_row(s, &slide, n_channels, out.w);
     }
 }
@@ -326,8 +382,8 @@ static const char *refuse_image(const ln_node *node) {
 static void pack_image(const ln_task *t) {
     const size_t      out = t->node->out.c, taps = t->node->param[0].count / out;
     const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
-    lanes *const      packed = t->packed;
-    size_t            lo, hi;
+    lanes *const packed = t->packed;
+    size_t       lo, hi;
     ln_part(groups(out) * LN_LANES, t->part, t->n_parts, &lo, &hi);
     for (size_t o = lo; o < hi; o++) {
         lanes *const of = packed + o / LN_LANES * (1 + taps);
@@ -349,13 +405,20 @@ static void image_row(const conv_image *row, size_t n_groups, size_t columns) {
 }
 
 static void run_image(const ln_task *t) {
-    const conv2d *const a = (const conv2d *)(const void *)t->node->args;
+    const conv2d *const  a = (const conv2d *)(const void *)t->node->args;
     const ln_view *const in = &t->in[0];
-    const size_t sh = (size_t)a->stride.h, sw = (size_t)a->stride.w, unit = t->planar ? 1 : LN_LANES;
-    const size_t taps = t->node->param[0].count / t->node->out.c;
-    conv_image   r = {.c = t->node->in[0].c, .kh = (size_t)a->kernel.h, .kw = (size_t)a->kernel.w, .weights_group = 1 + taps,
-                      .in_channel = in->channel * unit, .in_row = in->row * unit, .in_column = unit, .in_step = sw * unit,
-                      .out_group = t->out.channel, .planar = t->planar};
+    const size_t         sh = (size_t)a->stride.h, sw = (size_t)a->stride.w, unit = t->planar ? 1 : LN_LANES;
+    const size_t         taps = t->node->param[0].count / t->node->out.c;
+    conv_image           r = {.c = t->node->in[0].c,
+                              .kh = (size_t)a->kernel.h,
+                              .kw = (size_t)a->kernel.w,
+                              .weights_group = 1 + taps,
+                              .in_channel = in->channel * unit,
+                              .in_row = in->row * unit,
+                              .in_column = unit,
+                              .in_step = sw * unit,
+                              .out_group = t->out.channel,
+                              .planar = t->planar};
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
             n = conv_least(CONV_IMAGE_GROUPS, t->c_hi - g);
@@ -371,5 +434,9 @@ static void run_image(const ln_task *t) {
 
 const ln_kernel LN_KERNEL(conv2d) = {
     .image = {.refuse = refuse_image, .prepare = prepare_image, .pack = pack_image, .run = run_image},
-    .prepare = prepare, .pack = pack, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}, .dparam = dparam};
+    .prepare = prepare,
+    .pack = pack,
+    .forward = {{.run = forward}},
+    .dinput = {{.run = dinput}},
+    .dparam = dparam};
 #endif

@@ -10,7 +10,9 @@
  * torch.nn.CrossEntropyLoss. */
 #include "op/op.h"
 
-typedef struct cross_entropy_args { int reduction; } cross_entropy_args;
+typedef struct cross_entropy_args {
+    int reduction;
+} cross_entropy_args;
 enum { REDUCTION_MEAN, REDUCTION_SUM };
 
 #ifdef LN_DESCRIPTOR
@@ -21,7 +23,8 @@ static ln_status infer(ln_node *node, ln_error *error) {
     if (in.h != 1 || in.w != 1)
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "the input is %zux%zux%zu, but one logit for each class (kx1x1) is wanted: end the model "
-                            "with flatten and linear", in.c, in.h, in.w);
+                            "with flatten and linear",
+                            in.c, in.h, in.w);
     if (in.c < 2)
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "the input is one value, but there must be at least two classes: give the last layer one "
@@ -37,10 +40,13 @@ static double weight(const ln_node *node, size_t batch) {
 
 static const char *const reductions[] = {"mean", "sum", NULL};
 
-static const ln_attr attrs[] = {
-    {.key = "reduction", .type = LN_ATTR_CHOICE, .offset = offsetof(cross_entropy_args, reduction),
-     .preset = REDUCTION_MEAN, .choices = reductions, .help = "the batch's loss: mean or sum of its images' losses"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "reduction",
+                                 .type = LN_ATTR_CHOICE,
+                                 .offset = offsetof(cross_entropy_args, reduction),
+                                 .preset = REDUCTION_MEAN,
+                                 .choices = reductions,
+                                 .help = "the batch's loss: mean or sum of its images' losses"},
+                                {0}};
 
 const ln_op ln_op_cross_entropy = {
     .name = "cross_entropy",
@@ -128,7 +134,7 @@ static void forward(const ln_task *t) {
 static void dinput(const ln_task *t) {
     const cross_entropy_args *a = (const void *)t->node->args;
     const bool                adds = t->write[0] == LN_ADD;
-    const vec scale = v_splat(a->reduction == REDUCTION_MEAN ? (real)1 / (real)t->batch : (real)1);
+    const vec                 scale = v_splat(a->reduction == REDUCTION_MEAN ? (real)1 / (real)t->batch : (real)1);
     if (t->write[0] == LN_SKIP) return;
     for (size_t b = 0; b < t->n_blocks; b++) {
         const lanes label = labels_of(t, b);

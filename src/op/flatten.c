@@ -64,7 +64,8 @@ static void run_image(const ln_task *t) {
         size_t            i = 0;
         for (size_t c = 0; c < in.c; c++)
             for (size_t h = 0; h < in.h; h++) {
-                const size_t      first = t->planar ? c * t->in[0].channel : c / LN_LANES * t->in[0].channel * LN_LANES + c % LN_LANES;
+                const size_t first =
+                    t->planar ? c * t->in[0].channel : c / LN_LANES * t->in[0].channel * LN_LANES + c % LN_LANES;
                 const real *const row = x + first + h * t->in[0].row * unit;
                 for (size_t w = 0; w < in.w; w++, i++) y[i / LN_LANES * group + i % LN_LANES] = row[w * unit];
             }
@@ -72,5 +73,6 @@ static void run_image(const ln_task *t) {
     }
 }
 
-const ln_kernel LN_KERNEL(flatten) = {.image = {.run = run_image}, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+const ln_kernel LN_KERNEL(flatten) = {
+    .image = {.run = run_image}, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

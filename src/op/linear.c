@@ -21,23 +21,35 @@ static ln_status infer(ln_node *node, ln_error *error) {
     const ln_shape      s = node->in[0];
     const size_t        o = (size_t)a->out_features;
     if (s.h != 1 || s.w != 1)
-        return ln_fail_node(error, LN_E_SHAPE, node, "its input is %zux%zux%zu, and it wants one row of features; put flatten before it",
-                            s.c, s.h, s.w);
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "its input is %zux%zux%zu, and it wants one row of features; put flatten before it", s.c,
+                            s.h, s.w);
     if (s.c * o > (size_t)1 << 31)
         return ln_fail_node(error, LN_E_SHAPE, node, "%zu x %zu weights are more than 2^31; make it smaller", s.c, o);
     node->out = (ln_shape){o, 1, 1};
     node->n_macs = (uint64_t)s.c * o;
     node->n_params = a->bias ? 2 : 1;
-    node->param[0] = (ln_param){.name = "weight", .rank = 2, .dims = {o, s.c}, .count = o * s.c, .fan_in = s.c, .fan_out = o};
-    node->param[1] = (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = s.c, .fan_out = o, .is_bias = true};
+    node->param[0] =
+        (ln_param){.name = "weight", .rank = 2, .dims = {o, s.c}, .count = o * s.c, .fan_in = s.c, .fan_out = o};
+    node->param[1] =
+        (ln_param){.name = "bias", .rank = 1, .dims = {o}, .count = o, .fan_in = s.c, .fan_out = o, .is_bias = true};
     return LN_OK;
 }
 
-static const ln_attr attrs[] = {
-    {.key = "out_features", .type = LN_ATTR_INT, .offset = offsetof(linear, out_features), .required = true, .positional = true,
-     .low = 1, .high = 1 << 24, .help = "values of the output"},
-    {.key = "bias", .type = LN_ATTR_BOOL, .offset = offsetof(linear, bias), .preset = 1, .help = "add a learnt bias to each output"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "out_features",
+                                 .type = LN_ATTR_INT,
+                                 .offset = offsetof(linear, out_features),
+                                 .required = true,
+                                 .positional = true,
+                                 .low = 1,
+                                 .high = 1 << 24,
+                                 .help = "values of the output"},
+                                {.key = "bias",
+                                 .type = LN_ATTR_BOOL,
+                                 .offset = offsetof(linear, bias),
+                                 .preset = 1,
+                                 .help = "add a learnt bias to each output"},
+                                {0}};
 
 const ln_op ln_op_linear = {
     .name = "linear",
@@ -70,7 +82,8 @@ static void prepare(const ln_node *node, ln_need *need) {
 }
 
 /* Rows of a product, in tiles, for all blocks of the task. */
-static void product(gemm_product g, size_t n_rows, size_t n_blocks, void (*const table[][GEMM_BLOCKS + 1])(const gemm_product *)) {
+static void product(gemm_product g, size_t n_rows, size_t n_blocks,
+                    void (*const table[][GEMM_BLOCKS + 1])(const gemm_product *)) {
     const gemm_product first = g;
     for (size_t b = 0, bt; b < n_blocks; b += bt) {
         bt = next_tile(n_blocks - b, GEMM_BLOCKS);
@@ -88,18 +101,32 @@ static void product(gemm_product g, size_t n_rows, size_t n_blocks, void (*const
 
 static void forward(const ln_task *t) {
     const size_t in = t->node->in[0].c;
-    product((gemm_product){.weights = (const real *)t->param[0] + t->c_lo * in, .row = in, .step = 1, .n = in,
+    product((gemm_product){.weights = (const real *)t->param[0] + t->c_lo * in,
+                           .row = in,
+                           .step = 1,
+                           .n = in,
                            .start = t->node->n_params > 1 ? (const real *)t->param[1] + t->c_lo : NULL,
-                           .x = view_row(&t->in[0], 0, 0, 0), .x_block = t->in[0].block, .x_step = t->in[0].channel,
-                           .y = view_row(&t->out, 0, t->c_lo, 0), .y_block = t->out.block, .y_step = t->out.channel},
+                           .x = view_row(&t->in[0], 0, 0, 0),
+                           .x_block = t->in[0].block,
+                           .x_step = t->in[0].channel,
+                           .y = view_row(&t->out, 0, t->c_lo, 0),
+                           .y_block = t->out.block,
+                           .y_step = t->out.channel},
             t->c_hi - t->c_lo, t->n_blocks, gemm_rows);
 }
 
 static void dinput(const ln_task *t) {
     const size_t in = t->node->in[0].c;
-    product((gemm_product){.weights = (const real *)t->param[0] + t->c_lo, .row = 1, .step = in, .n = t->node->out.c,
-                           .adds = t->write[0] == LN_ADD, .x = view_row(&t->dout, 0, 0, 0), .x_block = t->dout.block,
-                           .x_step = t->dout.channel, .y = view_row(&t->din[0], 0, t->c_lo, 0), .y_block = t->din[0].block,
+    product((gemm_product){.weights = (const real *)t->param[0] + t->c_lo,
+                           .row = 1,
+                           .step = in,
+                           .n = t->node->out.c,
+                           .adds = t->write[0] == LN_ADD,
+                           .x = view_row(&t->dout, 0, 0, 0),
+                           .x_block = t->dout.block,
+                           .x_step = t->dout.channel,
+                           .y = view_row(&t->din[0], 0, t->c_lo, 0),
+                           .y_block = t->din[0].block,
                            .y_step = t->din[0].channel},
             t->c_hi - t->c_lo, t->n_blocks, gemm_side);
 }
@@ -115,10 +142,8 @@ static void transpose_panel(const ln_task *t, size_t i, size_t nv, lanes *panel)
             const size_t first = i + v * LN_LANES, live = least(LN_LANES, in - first);
             const lanes *x = view_row(&t->in[0], b, first, 0);
             for (size_t k = 0; k < LN_LANES; k++) {
-                if (k < live)
-                    from[k] = x[k * t->in[0].channel];
-                else
-                    memset(&from[k], 0, sizeof from[k]);
+                if (k < live) from[k] = x[k * t->in[0].channel];
+                else memset(&from[k], 0, sizeof from[k]);
             }
             lanes_transpose16(from, to);
             for (size_t l = 0; l < LN_LANES; l++) panel[(b * LN_LANES + l) * nv + v] = to[l];
@@ -131,8 +156,12 @@ static void dweight_panel(const ln_task *t, size_t i, size_t nv, const lanes *pa
     lanes        tile[GEMM_TILE];
     for (size_t o = t->c_lo, ot; o < t->c_hi; o += ot) {
         ot = next_tile(t->c_hi - o, most);
-        const gemm_outer g = {.dy = view_row(&t->dout, 0, o, 0), .x = panel, .out = tile, .n = t->n_blocks * LN_LANES,
-                              .dy_block = t->dout.block, .dy_step = t->dout.channel};
+        const gemm_outer g = {.dy = view_row(&t->dout, 0, o, 0),
+                              .x = panel,
+                              .out = tile,
+                              .n = t->n_blocks * LN_LANES,
+                              .dy_block = t->dout.block,
+                              .dy_step = t->dout.channel};
         gemm_outers[ot][nv](&g);
         for (size_t k = 0; k < ot; k++)
             memcpy((real *)t->dparam[0] + (o + k) * in + i, tile[k * nv].of, live * sizeof(real));
@@ -169,8 +198,8 @@ static void prepare_image(const ln_node *node, ln_need *need) {
 static void pack_image(const ln_task *t) {
     const size_t      in = t->node->in[0].c, out = t->node->out.c, width = groups(out) * LN_LANES;
     const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
-    real *const       packed = t->packed;
-    size_t            lo, hi;
+    real *const packed = t->packed;
+    size_t      lo, hi;
     ln_part(width, t->part, t->n_parts, &lo, &hi);
     for (size_t o = lo; o < hi; o++) {
         packed[o] = bias && o < out ? bias[o] : 0;
@@ -183,8 +212,11 @@ static void run_image(const ln_task *t) {
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
             n = next_tile(t->c_hi - g, GEMM_MAX_ROW);
-            const gemm_row row = {.weights = (const lanes *)t->packed + g, .x = view_row(&t->in[0], b, 0, 0)->of,
-                                  .y = view_row(&t->out, b, g, 0), .n = t->node->in[0].c, .width = width,
+            const gemm_row row = {.weights = (const lanes *)t->packed + g,
+                                  .x = view_row(&t->in[0], b, 0, 0)->of,
+                                  .y = view_row(&t->out, b, g, 0),
+                                  .n = t->node->in[0].c,
+                                  .width = width,
                                   .y_step = t->out.channel};
             gemm_row_tiles[n](&row);
         }
@@ -196,5 +228,8 @@ static const char *refuse_image(const ln_node *node) {
 
 const ln_kernel LN_KERNEL(linear) = {
     .image = {.refuse = refuse_image, .prepare = prepare_image, .pack = pack_image, .run = run_image},
-    .prepare = prepare, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}, .dparam = dparam};
+    .prepare = prepare,
+    .forward = {{.run = forward}},
+    .dinput = {{.run = dinput}},
+    .dparam = dparam};
 #endif

@@ -142,8 +142,7 @@ static void cells_read(const unsigned char *cells, size_t bytes, lanes *number) 
     if (bytes == sizeof(uint8_t))
         for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)cells[l];
     else
-        for (size_t l = 0; l < LN_LANES; l++)
-            number->of[l] = (real)(int32_t)((const uint32_t *)(const void *)cells)[l];
+        for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)((const uint32_t *)(const void *)cells)[l];
 }
 
 /* The maximum over rows × columns of x, whose first cell has the number first in a window kw wide. */

@@ -5,7 +5,9 @@
 #include "base/math.h"
 #include "optim/optim.h"
 
-typedef struct cosine_args { double min; } cosine_args;
+typedef struct cosine_args {
+    double min;
+} cosine_args;
 
 static double factor(const void *args, double base, uint64_t step, uint64_t total, uint64_t epoch, uint64_t n_epochs) {
     (void)epoch, (void)n_epochs;
@@ -23,10 +25,13 @@ static ln_status check(const void *args, double base, ln_error *error) {
                    a->min, base);
 }
 
-static const ln_attr attrs[] = {
-    {.key = "min", .type = LN_ATTR_FLOAT, .offset = offsetof(cosine_args, min), .low = 0, .high = 1e6,
-     .help = "the rate at the end"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "min",
+                                 .type = LN_ATTR_FLOAT,
+                                 .offset = offsetof(cosine_args, min),
+                                 .low = 0,
+                                 .high = 1e6,
+                                 .help = "the rate at the end"},
+                                {0}};
 
 const ln_schedule ln_schedule_cosine = {
     .name = "cosine",

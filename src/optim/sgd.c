@@ -9,7 +9,10 @@
  * torch.optim.SGD, whose formulas these are. */
 #include "optim/optim.h"
 
-typedef struct sgd_args { double lr, momentum, dampening, weight_decay; bool nesterov; } sgd_args;
+typedef struct sgd_args {
+    double lr, momentum, dampening, weight_decay;
+    bool   nesterov;
+} sgd_args;
 
 #ifdef LN_DESCRIPTOR
 
@@ -20,21 +23,40 @@ static ln_status check(const void *args, ln_error *error) {
     if (!a->nesterov || (a->momentum > 0 && a->dampening == 0)) return LN_OK;
     return ln_fail(error, LN_E_ARGUMENT,
                    "optimizer sgd: nesterov=true with momentum=%g dampening=%g has no meaning: give a momentum greater "
-                   "than 0 and no dampening, or leave nesterov out", a->momentum, a->dampening);
+                   "than 0 and no dampening, or leave nesterov out",
+                   a->momentum, a->dampening);
 }
 
-static const ln_attr attrs[] = {
-    {.key = "lr", .type = LN_ATTR_FLOAT, .offset = offsetof(sgd_args, lr), .required = true, .low = 0, .high = 1e6,
-     .help = "learning rate"},
-    {.key = "momentum", .type = LN_ATTR_FLOAT, .offset = offsetof(sgd_args, momentum), .low = 0, .high = 1,
-     .help = "share of the velocity that is kept"},
-    {.key = "dampening", .type = LN_ATTR_FLOAT, .offset = offsetof(sgd_args, dampening), .low = 0, .high = 1,
-     .help = "share of the gradient that the velocity does not take"},
-    {.key = "weight_decay", .type = LN_ATTR_FLOAT, .offset = offsetof(sgd_args, weight_decay), .low = 0, .high = 1e6,
-     .help = "share of the parameter that is added to its gradient"},
-    {.key = "nesterov", .type = LN_ATTR_BOOL, .offset = offsetof(sgd_args, nesterov),
-     .help = "look ahead along the velocity"},
-    {0}};
+static const ln_attr attrs[] = {{.key = "lr",
+                                 .type = LN_ATTR_FLOAT,
+                                 .offset = offsetof(sgd_args, lr),
+                                 .required = true,
+                                 .low = 0,
+                                 .high = 1e6,
+                                 .help = "learning rate"},
+                                {.key = "momentum",
+                                 .type = LN_ATTR_FLOAT,
+                                 .offset = offsetof(sgd_args, momentum),
+                                 .low = 0,
+                                 .high = 1,
+                                 .help = "share of the velocity that is kept"},
+                                {.key = "dampening",
+                                 .type = LN_ATTR_FLOAT,
+                                 .offset = offsetof(sgd_args, dampening),
+                                 .low = 0,
+                                 .high = 1,
+                                 .help = "share of the gradient that the velocity does not take"},
+                                {.key = "weight_decay",
+                                 .type = LN_ATTR_FLOAT,
+                                 .offset = offsetof(sgd_args, weight_decay),
+                                 .low = 0,
+                                 .high = 1e6,
+                                 .help = "share of the parameter that is added to its gradient"},
+                                {.key = "nesterov",
+                                 .type = LN_ATTR_BOOL,
+                                 .offset = offsetof(sgd_args, nesterov),
+                                 .help = "look ahead along the velocity"},
+                                {0}};
 
 const ln_optimizer ln_optimizer_sgd = {
     .name = "sgd",
@@ -51,7 +73,9 @@ const ln_optimizer ln_optimizer_sgd = {
 
 #include <string.h>
 
-typedef struct rule { vec minus_lr, momentum, share, weight_decay; } rule;
+typedef struct rule {
+    vec minus_lr, momentum, share, weight_decay;
+} rule;
 
 /* One vector of p, given its gradient and (with momentum) its velocity. */
 LN_INLINE void step(const rule *by, real *p, const real *gradient, real *velocity, bool nesterov) {

@@ -23,8 +23,12 @@ ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_
         room->images[i] = ln_data_number(data, image);
         if (labelled) room->labels[i] = ln_data_label(data, image);
     }
-    return (ln_batch){.rows = room->rows, .is_float = data->store->is_float, .labels = labelled ? room->labels : NULL,
-                      .images = room->images, .n = n, .preprocess = model->preprocess};
+    return (ln_batch){.rows = room->rows,
+                      .is_float = data->store->is_float,
+                      .labels = labelled ? room->labels : NULL,
+                      .images = room->images,
+                      .n = n,
+                      .preprocess = model->preprocess};
 }
 
 ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *data, bool labelled, ln_error *error) {
@@ -32,12 +36,16 @@ ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *
     const ln_shape     s = model->input;
     if (info.n == 0) return ln_fail(error, LN_E_ARGUMENT, "%s: the data hold no image; give at least one", who);
     if (info.c != s.c || info.h != s.h || info.w != s.w)
-        return ln_fail(error, LN_E_SHAPE, "%s: the images are %zux%zux%zu, and the model wants %zux%zux%zu; change the model's "
-                       "input or the images", who, info.c, info.h, info.w, s.c, s.h, s.w);
+        return ln_fail(error, LN_E_SHAPE,
+                       "%s: the images are %zux%zux%zu, and the model wants %zux%zux%zu; change the model's "
+                       "input or the images",
+                       who, info.c, info.h, info.w, s.c, s.h, s.w);
     if (!labelled) return LN_OK;
-    if (!info.has_labels) return ln_fail(error, LN_E_ARGUMENT, "%s: the data have no labels, and measuring a loss needs them", who);
+    if (!info.has_labels)
+        return ln_fail(error, LN_E_ARGUMENT, "%s: the data have no labels, and measuring a loss needs them", who);
     if ((size_t)info.n_classes > ln_model_outputs(model))
-        return ln_fail(error, LN_E_SHAPE, "%s: the data have %d classes, and the model %zu outputs; give its last layer %d", who,
+        return ln_fail(error, LN_E_SHAPE,
+                       "%s: the data have %d classes, and the model %zu outputs; give its last layer %d", who,
                        info.n_classes, ln_model_outputs(model), info.n_classes);
     return LN_OK;
 }

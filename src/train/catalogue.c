@@ -5,7 +5,11 @@
 #include <string.h>
 
 /* One word of any kind. */
-typedef struct entry { const char *name, *help; const ln_attr *attrs; size_t args_size; } entry;
+typedef struct entry {
+    const char    *name, *help;
+    const ln_attr *attrs;
+    size_t         args_size;
+} entry;
 
 static bool is_loss(size_t i) { return (ln_ops[i]->traits & LN_LOSS) != 0; }
 
@@ -26,7 +30,8 @@ static bool find(ln_kind kind, size_t i, entry *e) {
         return true;
     case LN_KIND_OPTIMIZER:
         if (i >= LN_OPTIMIZER_COUNT) return false;
-        *e = (entry){ln_optimizers[i]->name, ln_optimizers[i]->help, ln_optimizers[i]->attrs, ln_optimizers[i]->args_size};
+        *e = (entry){ln_optimizers[i]->name, ln_optimizers[i]->help, ln_optimizers[i]->attrs,
+                     ln_optimizers[i]->args_size};
         return true;
     case LN_KIND_SCHEDULE:
         if (i >= LN_SCHEDULE_COUNT) return false;
@@ -68,11 +73,11 @@ size_t ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_
 }
 
 ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
-    unsigned char      args[LN_MAX_OPTIM_ARGS];
-    ln_optimizer_id    optimizer;
-    ln_schedule_id     schedule;
-    ln_line            line;
-    entry              e;
+    unsigned char   args[LN_MAX_OPTIM_ARGS];
+    ln_optimizer_id optimizer;
+    ln_schedule_id  schedule;
+    ln_line         line;
+    entry           e;
     if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
     if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &schedule, args, error);
     const ln_status status = ln_line_split(text, kind == LN_KIND_LOSS ? "loss" : "layer", &line, error);

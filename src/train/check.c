@@ -20,9 +20,9 @@ static const double check_step = 1e-5, check_tolerance = 1e-5, check_noise = 0.0
 typedef struct prober {
     ln_plan       *plan;
     const ln_step *step;
-    size_t         n;           /* images */
-    double         weight;      /* of an image's loss in the gradient */
-    unsigned char *choices;     /* saved bytes of all layers with kinks, at the middle point */
+    size_t         n;       /* images */
+    double         weight;  /* of an image's loss in the gradient */
+    unsigned char *choices; /* saved bytes of all layers with kinks, at the middle point */
     size_t         n_choices;
 } prober;
 
@@ -37,10 +37,8 @@ static bool each_choice(const prober *p, unsigned char *copy) {
         const ln_plan_node *const n = &p->plan->node[i];
         if (!(n->node->op->traits & LN_KINKS)) continue;
         const size_t stride = (n->need.saved + 63) & ~(size_t)63, bytes = stride * p->plan->n_blocks;
-        if (copy)
-            memcpy(copy + at, ln_run_saved(p->plan, i), bytes);
-        else if (memcmp(p->choices + at, ln_run_saved(p->plan, i), bytes) != 0)
-            return false;
+        if (copy) memcpy(copy + at, ln_run_saved(p->plan, i), bytes);
+        else if (memcmp(p->choices + at, ln_run_saved(p->plan, i), bytes) != 0) return false;
         at += bytes;
     }
     return true;
@@ -49,7 +47,8 @@ static bool each_choice(const prober *p, unsigned char *copy) {
 static size_t choice_bytes(const ln_plan *plan) {
     size_t bytes = 0;
     for (size_t i = 0; i < plan->n_nodes; i++)
-        if (plan->node[i].node->op->traits & LN_KINKS) bytes += ((plan->node[i].need.saved + 63) & ~(size_t)63) * plan->n_blocks;
+        if (plan->node[i].node->op->traits & LN_KINKS)
+            bytes += ((plan->node[i].need.saved + 63) & ~(size_t)63) * plan->n_blocks;
     return bytes;
 }
 
@@ -80,25 +79,29 @@ static double rounding_floor(const prober *p) {
 
 /* A tensor to move: count values at values[place(i)], and their gradients. */
 typedef struct movable {
-    const char   *name;
-    size_t        count;
-    double       *values;
-    const double *gradients;
+    const char    *name;
+    size_t         count;
+    double        *values;
+    const double  *gradients;
     const ln_slot *value_slot, *gradient_slot; /* NULL for parameters: values lie in a row */
 } movable;
 
 /* Where value i of an input lies: i counts image by image, c, h, w. */
 static size_t place_in(const ln_slot *slot, size_t i) {
     const ln_shape s = slot->shape;
-    const size_t   each = ln_shape_count(s), image = i / each, c = i % each / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
-    const size_t   row = s.w + 2 * (size_t)slot->halo.w, rows = s.h + 2 * (size_t)slot->halo.h;
-    const size_t   lane = image / LN_LANES * ln_slot_lanes(slot) +
-                        (c * rows + h + (size_t)slot->halo.h) * row + w + (size_t)slot->halo.w;
+    const size_t each = ln_shape_count(s), image = i / each, c = i % each / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
+    const size_t row = s.w + 2 * (size_t)slot->halo.w, rows = s.h + 2 * (size_t)slot->halo.h;
+    const size_t lane =
+        image / LN_LANES * ln_slot_lanes(slot) + (c * rows + h + (size_t)slot->halo.h) * row + w + (size_t)slot->halo.w;
     return lane * LN_LANES + image % LN_LANES;
 }
 
-static double *value_at(const movable *m, size_t i) { return &m->values[m->value_slot ? place_in(m->value_slot, i) : i]; }
-static double gradient_at(const movable *m, size_t i) { return m->gradients[m->gradient_slot ? place_in(m->gradient_slot, i) : i]; }
+static double *value_at(const movable *m, size_t i) {
+    return &m->values[m->value_slot ? place_in(m->value_slot, i) : i];
+}
+static double gradient_at(const movable *m, size_t i) {
+    return m->gradients[m->gradient_slot ? place_in(m->gradient_slot, i) : i];
+}
 
 /* Infinite where either is not finite. */
 static double relative(double a, double b, double floor) {
@@ -136,7 +139,8 @@ static void move_all(const movable *m, uint64_t seed, uint32_t tensor, double by
 }
 
 /* Smaller steps while kinks lie within, a few times. */
-static void check_direction(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, double floor, ln_check_tensor *out) {
+static void check_direction(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, double floor,
+                            ln_check_tensor *out) {
     const double each = 1 / ln_sqrt((double)m->count);
     double       analytic = 0;
     ln_random    random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 1);
@@ -174,12 +178,17 @@ static void check_tensors(const prober *p, uint64_t seed, ln_check *check) {
     size_t                n = 0;
     for (size_t i = 0; i < model->n_nodes; i++)
         for (size_t k = 0; k < model->node[i]->n_params; k++, n++) {
-            const movable m = {.name = model->node[i]->param[k].full_name, .count = model->node[i]->param[k].count,
-                               .values = ln_run_parameter(plan, i, k), .gradients = ln_run_gradient(plan, i, k)};
+            const movable m = {.name = model->node[i]->param[k].full_name,
+                               .count = model->node[i]->param[k].count,
+                               .values = ln_run_parameter(plan, i, k),
+                               .gradients = ln_run_gradient(plan, i, k)};
             check_tensor(p, &m, seed, (uint32_t)n, &check->tensors[n]);
         }
-    const movable input = {.name = "input", .count = p->n * ln_shape_count(model->input), .values = ln_run_tensor(plan, false, 0),
-                           .gradients = ln_run_tensor(plan, true, 0), .value_slot = &plan->value[plan->value[0].base],
+    const movable input = {.name = "input",
+                           .count = p->n * ln_shape_count(model->input),
+                           .values = ln_run_tensor(plan, false, 0),
+                           .gradients = ln_run_tensor(plan, true, 0),
+                           .value_slot = &plan->value[plan->value[0].base],
                            .gradient_slot = &plan->gradient[plan->gradient[0].base]};
     check_tensor(p, &input, seed, (uint32_t)n, &check->tensors[n]);
 }
@@ -199,12 +208,17 @@ static void sort_worst_first(ln_check *check) {
         }
 }
 
-static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_t seed, ln_check *check, ln_error *error) {
-    const ln_plan_options options = {.kernels = ln_kernels_of(LN_ISA_F64), .batch = batch->n, .training = true, .keep_all = true,
-                                     .n_threads = ln_context_threads(model->context), .input_gradient = true};
-    const ln_step step = {.batch = batch, .seed = seed, .number = 1};
-    prober        p = {.step = &step, .n = batch->n};
-    ln_status     status = ln_plan_new(model, &options, &p.plan, error);
+static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_t seed, ln_check *check,
+                                 ln_error *error) {
+    const ln_plan_options options = {.kernels = ln_kernels_of(LN_ISA_F64),
+                                     .batch = batch->n,
+                                     .training = true,
+                                     .keep_all = true,
+                                     .n_threads = ln_context_threads(model->context),
+                                     .input_gradient = true};
+    const ln_step         step = {.batch = batch, .seed = seed, .number = 1};
+    prober                p = {.step = &step, .n = batch->n};
+    ln_status             status = ln_plan_new(model, &options, &p.plan, error);
     if (status != LN_OK) return status;
     p.weight = model->loss.op->weight(&model->loss, batch->n);
     p.n_choices = choice_bytes(p.plan);
@@ -214,8 +228,7 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
         each_choice(&p, p.choices);
         check_tensors(&p, seed, check);
         sort_worst_first(check);
-    } else
-        status = ln_fail_memory(error, "check", p.n_choices);
+    } else status = ln_fail_memory(error, "check", p.n_choices);
     ln_release(model->context, p.choices);
     ln_plan_free(p.plan);
     return status;
@@ -223,7 +236,9 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
 
 /* ------------------------------------------------------------------ health */
 
-typedef struct spread { double std, dead, saturated; } spread;
+typedef struct spread {
+    double std, dead, saturated;
+} spread;
 
 /* Value (c, h, w) of image i. */
 static double float_at(const ln_slot *slot, const float *values, size_t image, size_t c, size_t hw) {
@@ -250,7 +265,8 @@ static spread spread_of(const ln_slot *slot, const float *values, size_t n, cons
         dead += !lives;
     }
     const double count = (double)(n * s.c * area), mean = sum / count, variance = squares / count - mean * mean;
-    return (spread){.std = ln_sqrt(variance < 0 ? 0 : variance), .dead = dead / (double)s.c, .saturated = saturated / count};
+    return (spread){
+        .std = ln_sqrt(variance < 0 ? 0 : variance), .dead = dead / (double)s.c, .saturated = saturated / count};
 }
 
 static void warn(ln_check_layer *l, double input_std, double top_gradient) {
@@ -258,38 +274,50 @@ static void warn(ln_check_layer *l, double input_std, double top_gradient) {
         snprintf(l->warning, sizeof l->warning, "its values are not finite; the initial weights are far too large");
     else if (l->activation_std < 1e-3 * input_std)
         snprintf(l->warning, sizeof l->warning,
-                 "its values hardly differ from image to image (deviation %.1e): the initial weights are too small, learning will "
-                 "stall; try init=kaiming_normal", l->activation_std);
+                 "its values hardly differ from image to image (deviation %.1e): the initial weights are too small, "
+                 "learning will "
+                 "stall; try init=kaiming_normal",
+                 l->activation_std);
     else if (l->gradient_std < 1e-4 * top_gradient)
         snprintf(l->warning, sizeof l->warning,
                  "its gradient is %.0e of the last layer's: it vanishes on the way, layers before it will hardly learn",
                  l->gradient_std / top_gradient);
     else if (l->saturated > 0.5)
         snprintf(l->warning, sizeof l->warning,
-                 "%.0f %% saturated: they pass little gradient; it can train all the same if the gradients are large, smaller "
-                 "initial weights are safer", 100 * l->saturated);
+                 "%.0f %% saturated: they pass little gradient; it can train all the same if the gradients are large, "
+                 "smaller "
+                 "initial weights are safer",
+                 100 * l->saturated);
     else if (l->dead > 0.3)
-        snprintf(l->warning, sizeof l->warning, "%.0f %% of its channels are dead: zero for every image, they cannot learn", 100 * l->dead);
+        snprintf(l->warning, sizeof l->warning,
+                 "%.0f %% of its channels are dead: zero for every image, they cannot learn", 100 * l->dead);
 }
 
 static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *check, ln_error *error) {
-    const ln_plan_options options = {.kernels = ln_context_kernels(model->context), .batch = batch->n, .training = true,
-                                     .n_threads = ln_context_threads(model->context), .keep_all = true,
+    const ln_plan_options options = {.kernels = ln_context_kernels(model->context),
+                                     .batch = batch->n,
+                                     .training = true,
+                                     .n_threads = ln_context_threads(model->context),
+                                     .keep_all = true,
                                      .input_gradient = true}; /* so that layers before the first weights have theirs */
-    const ln_step step = {.batch = batch, .number = 1};
-    ln_plan      *plan;
-    ln_status     status = ln_plan_new(model, &options, &plan, error);
+    const ln_step         step = {.batch = batch, .number = 1};
+    ln_plan              *plan;
+    ln_status             status = ln_plan_new(model, &options, &plan, error);
     if (status != LN_OK) return status;
     (void)ln_run_step(plan, &step);
-    const double input_std = spread_of(&plan->value[0], ln_run_tensor(plan, false, 0), batch->n, model->node[0]->op).std;
-    double       top = 0;
+    const double input_std =
+        spread_of(&plan->value[0], ln_run_tensor(plan, false, 0), batch->n, model->node[0]->op).std;
+    double top = 0;
     for (size_t i = model->n_nodes; i-- > 0;) {
         ln_check_layer *const l = &check->layers[i];
         const ln_op *const    op = model->node[i]->op;
-        const spread value = spread_of(&plan->value[i + 1], ln_run_tensor(plan, false, i + 1), batch->n, op);
-        const bool   dies = op->high - op->low > 1e300, saturates = op->high > op->low && !dies;
-        *l = (ln_check_layer){.name = model->node[i]->name, .op = op->name, .activation_std = value.std,
-                              .dead = dies ? value.dead : __builtin_nan(""), .saturated = saturates ? value.saturated : __builtin_nan("")};
+        const spread          value = spread_of(&plan->value[i + 1], ln_run_tensor(plan, false, i + 1), batch->n, op);
+        const bool            dies = op->high - op->low > 1e300, saturates = op->high > op->low && !dies;
+        *l = (ln_check_layer){.name = model->node[i]->name,
+                              .op = op->name,
+                              .activation_std = value.std,
+                              .dead = dies ? value.dead : __builtin_nan(""),
+                              .saturated = saturates ? value.saturated : __builtin_nan("")};
         if (plan->gradient[i + 1].used)
             l->gradient_std = spread_of(&plan->gradient[i + 1], ln_run_tensor(plan, true, i + 1), batch->n, op).std;
         if (i == model->n_nodes - 1) top = l->gradient_std;
@@ -308,17 +336,19 @@ static void give_verdict(ln_check *c) {
     c->tolerance = check_tolerance;
     c->passed = badness(worst) <= check_tolerance;
     if (!c->passed)
-        snprintf(c->verdict, sizeof c->verdict, "gradients are wrong: %s is off by %.1e, more than %.0e", worst->name, badness(worst),
-                 check_tolerance);
+        snprintf(c->verdict, sizeof c->verdict, "gradients are wrong: %s is off by %.1e, more than %.0e", worst->name,
+                 badness(worst), check_tolerance);
     else if (warned > 0)
-        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e); %zu layer%s need%s a look", badness(worst), warned,
-                 warned == 1 ? "" : "s", warned == 1 ? "s" : "");
+        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e); %zu layer%s need%s a look",
+                 badness(worst), warned, warned == 1 ? "" : "s", warned == 1 ? "s" : "");
     else
-        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e), and all layers are healthy", badness(worst));
+        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e), and all layers are healthy",
+                 badness(worst));
 }
 
 /* The first images of a batch as floats, preprocessed, with noise. */
-static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_t seed, float *pixels, const void **rows) {
+static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_t seed, float *pixels,
+                           const void **rows) {
     const size_t         each = ln_shape_count(model->input);
     const ln_preprocess *pre = &batch->preprocess;
     ln_batch             few = *batch;
@@ -326,7 +356,8 @@ static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_
     if (few.n > CHECK_IMAGES) few.n = CHECK_IMAGES;
     for (size_t i = 0; i < few.n; i++) {
         for (size_t k = 0; k < each; k++) {
-            const double stored = batch->is_float ? (double)((const float *)batch->rows[i])[k] : ((const uint8_t *)batch->rows[i])[k];
+            const double stored =
+                batch->is_float ? (double)((const float *)batch->rows[i])[k] : ((const uint8_t *)batch->rows[i])[k];
             pixels[i * each + k] = (float)((stored * pre->scale - pre->mean) / pre->std +
                                            check_noise * (2 * ln_random_uniform(&random) - 1));
         }
@@ -338,13 +369,15 @@ static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_
     return few;
 }
 
-static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_check *check, ln_error *error) {
+static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_check *check,
+                            ln_error *error) {
     ln_batch_room room = {0};
     const size_t  n = ln_data_describe(data).n, most = batch < n ? batch : n;
     const size_t  n_bytes = CHECK_IMAGES * ln_shape_count(model->input) * sizeof(float);
     const void   *rows[CHECK_IMAGES];
     float *const  pixels = ln_allocate(model->context, n_bytes);
-    ln_status     status = pixels ? ln_batch_room_new(model->context, most, &room, error) : ln_fail_memory(error, "check", n_bytes);
+    ln_status     status =
+        pixels ? ln_batch_room_new(model->context, most, &room, error) : ln_fail_memory(error, "check", n_bytes);
     if (status == LN_OK) {
         const ln_batch all = ln_batch_of(&room, model, data, NULL, 0, most);
         const ln_batch few = with_noise(&all, model, seed, pixels, rows);
@@ -357,13 +390,15 @@ static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, 
 }
 
 ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error) {
-    if (ln_model_finish(model, error) != LN_OK || ln_batch_check("check", model, data, true, error) != LN_OK) return NULL;
+    if (ln_model_finish(model, error) != LN_OK || ln_batch_check("check", model, data, true, error) != LN_OK)
+        return NULL;
     if (batch < 1 || batch > LN_MAX_BATCH) {
         ln_fail(error, LN_E_ARGUMENT, "check: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
         return NULL;
     }
-    const size_t    n_tensors = ln_model_parameter_count(model) + 1;
-    const size_t    n_bytes = sizeof(ln_check) + n_tensors * sizeof(ln_check_tensor) + model->n_nodes * sizeof(ln_check_layer);
+    const size_t n_tensors = ln_model_parameter_count(model) + 1;
+    const size_t n_bytes =
+        sizeof(ln_check) + n_tensors * sizeof(ln_check_tensor) + model->n_nodes * sizeof(ln_check_layer);
     ln_check *const check = ln_allocate_zeroed(model->context, n_bytes);
     if (!check) {
         ln_fail_memory(error, "check", n_bytes);

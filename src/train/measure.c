@@ -12,7 +12,11 @@ static double now(void) {
 
 /* ------------------------------------------------------------------- peak */
 
-typedef struct peak_job { const ln_kernels *kernels; size_t n_rounds; double flops; } peak_job; /* flops: of one thread */
+typedef struct peak_job {
+    const ln_kernels *kernels;
+    size_t            n_rounds;
+    double            flops;
+} peak_job; /* flops: of one thread */
 
 static void peak_work(void *argument, int t) {
     peak_job *const job = argument;
@@ -22,7 +26,8 @@ static void peak_work(void *argument, int t) {
 
 ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops, ln_error *error) {
     if (n_threads < 1 || n_threads > ln_context_threads(context))
-        return ln_fail(error, LN_E_ARGUMENT, "fma peak: %d threads are outside 1 to the context's %d", n_threads, ln_context_threads(context));
+        return ln_fail(error, LN_E_ARGUMENT, "fma peak: %d threads are outside 1 to the context's %d", n_threads,
+                       ln_context_threads(context));
     const uint64_t mode = ln_fp_enter();
     peak_job       job = {.kernels = ln_context_kernels(context), .n_rounds = 1000};
     double         best = 0, seconds = 0;
@@ -56,16 +61,14 @@ static void sort(double *values, size_t n) {
 
 /* Runs n_runs batches of a fixed pattern; seconds[pass][run][node]. */
 static void time_runs(ln_plan *plan, const ln_batch *batch, size_t n_runs, double *seconds) {
-    const size_t n = plan->n_nodes;
+    const size_t  n = plan->n_nodes;
     const ln_step step = {.batch = batch, .number = 1};
     for (size_t i = 0; i < 2 * n_runs * n; i++) seconds[i] = 0;
     for (size_t i = 0; i < n_runs; i++) {
         plan->seconds[0] = seconds + i * n;
         plan->seconds[1] = seconds + (n_runs + i) * n;
-        if (plan->options.training)
-            (void)ln_run_step(plan, &step); /* gradients alone: no update */
-        else
-            ln_run_forward(plan, batch);
+        if (plan->options.training) (void)ln_run_step(plan, &step); /* gradients alone: no update */
+        else ln_run_forward(plan, batch);
     }
     plan->seconds[0] = plan->seconds[1] = NULL;
 }
@@ -76,29 +79,33 @@ static double median_of(const double *seconds, size_t n_runs, size_t n_nodes, si
     return sorted[n_runs / 2];
 }
 
-ln_status ln_measure_layers(ln_model *model, size_t batch, bool training, size_t n_runs, double *forward, double *backward,
-                            ln_error *error) {
-    if (n_runs < 1 || n_runs > 10000) return ln_fail(error, LN_E_ARGUMENT, "bench: %zu runs are outside 1 to 10000", n_runs);
-    if (batch < 1 || batch > LN_MAX_BATCH) return ln_fail(error, LN_E_ARGUMENT, "bench: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
-    const ln_plan_options options = {.kernels = ln_context_kernels(model->context), .batch = batch, .n_threads = 1,
-                                     .training = training, .n_states = 0};
-    ln_plan      *plan = NULL;
-    ln_batch_room room = {0};
-    ln_status     status = ln_plan_new(model, &options, &plan, error);
+ln_status ln_measure_layers(ln_model *model, size_t batch, bool training, size_t n_runs, double *forward,
+                            double *backward, ln_error *error) {
+    if (n_runs < 1 || n_runs > 10000)
+        return ln_fail(error, LN_E_ARGUMENT, "bench: %zu runs are outside 1 to 10000", n_runs);
+    if (batch < 1 || batch > LN_MAX_BATCH)
+        return ln_fail(error, LN_E_ARGUMENT, "bench: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
+    const ln_plan_options options = {.kernels = ln_context_kernels(model->context),
+                                     .batch = batch,
+                                     .n_threads = 1,
+                                     .training = training,
+                                     .n_states = 0};
+    ln_plan              *plan = NULL;
+    ln_batch_room         room = {0};
+    ln_status             status = ln_plan_new(model, &options, &plan, error);
     if (status != LN_OK) return status;
-    const size_t image = ln_shape_count(model->input), n = plan->n_nodes;
-    const size_t n_bytes = sizeof(double) * (2 * n_runs * n + n_runs);
-    float *const pixels = ln_allocate(model->context, image * sizeof *pixels);
+    const size_t  image = ln_shape_count(model->input), n = plan->n_nodes;
+    const size_t  n_bytes = sizeof(double) * (2 * n_runs * n + n_runs);
+    float *const  pixels = ln_allocate(model->context, image * sizeof *pixels);
     double *const seconds = ln_allocate(model->context, n_bytes);
-    if (!pixels || !seconds)
-        status = ln_fail_memory(error, "bench", n_bytes);
-    else
-        status = ln_batch_room_new(model->context, batch, &room, error);
+    if (!pixels || !seconds) status = ln_fail_memory(error, "bench", n_bytes);
+    else status = ln_batch_room_new(model->context, batch, &room, error);
     if (status == LN_OK) {
         for (size_t i = 0; i < image; i++) pixels[i] = (float)(i * 37 % 101) / 101;
         memset(room.labels, 0, batch * sizeof *room.labels);
         for (size_t i = 0; i < batch; i++) room.rows[i] = pixels;
-        const ln_batch pattern = {.rows = room.rows, .is_float = true, .labels = room.labels, .n = batch, .preprocess = {1, 0, 1}};
+        const ln_batch pattern = {
+            .rows = room.rows, .is_float = true, .labels = room.labels, .n = batch, .preprocess = {1, 0, 1}};
         time_runs(plan, &pattern, n_runs, seconds);
         double *const sorted = seconds + 2 * n_runs * n;
         for (size_t i = 0; i < model->n_nodes; i++) {

@@ -1,21 +1,24 @@
 /* Using a model: loss and accuracy, predictions, and a planned prediction for one batch size. */
-#include "train/batch.h"
 #include "train/predict.h"
+#include "train/batch.h"
 
 #include <string.h>
 
 enum { IMAGE_BATCH = 8 }; /* up to here one image at a time is quicker than blocks of sixteen */
 
 static ln_plan_options options_for(const ln_model *model, size_t batch, bool loss) {
-    return (ln_plan_options){.kernels = ln_context_kernels(model->context), .batch = batch,
-                             .n_threads = ln_context_threads(model->context), .loss = loss};
+    return (ln_plan_options){.kernels = ln_context_kernels(model->context),
+                             .batch = batch,
+                             .n_threads = ln_context_threads(model->context),
+                             .loss = loss};
 }
 
 /* A plan for predictions: one image at a time for small batches, where every layer can. */
 static ln_status plan_prediction(ln_model *model, size_t batch, ln_plan **plan, size_t *n_bytes, ln_error *error) {
     ln_plan_options options = options_for(model, batch, false);
     options.image = batch <= IMAGE_BATCH;
-    ln_status status = plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
+    ln_status status =
+        plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
     if (status != LN_E_UNSUPPORTED || !options.image) return status;
     options.image = false;
     return plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
@@ -35,7 +38,7 @@ static ln_status check_batch(size_t batch, ln_error *error) {
 ln_status ln_evaluator_new(ln_model *model, size_t batch, ln_evaluator *e, ln_error *error) {
     *e = (ln_evaluator){.model = model, .batch = batch};
     const ln_plan_options options = options_for(model, batch, true);
-    ln_status status = check_batch(batch, error);
+    ln_status             status = check_batch(batch, error);
     if (status == LN_OK) status = ln_plan_new(model, &options, &e->plan, error);
     if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &e->room, error);
     if (status != LN_OK) ln_evaluator_free(e);
@@ -119,7 +122,9 @@ ln_predictor *ln_predictor_new(ln_model *model, size_t batch, ln_error *error) {
         ln_fail_memory(error, "predictor", n_bytes);
         return NULL;
     }
-    *p = (ln_predictor){.model = model, .batch = batch, .rows = (const void **)(void *)(p + 1),
+    *p = (ln_predictor){.model = model,
+                        .batch = batch,
+                        .rows = (const void **)(void *)(p + 1),
                         .image_values = ln_shape_count(model->input)};
     if (plan_prediction(model, batch, &p->plan, NULL, error) == LN_OK) return p;
     ln_predictor_free(p);
@@ -135,7 +140,8 @@ void ln_predictor_free(ln_predictor *predictor) {
 
 ln_status ln_predictor_run(ln_predictor *p, const float *images, size_t n, float *logits, ln_error *error) {
     if (n < 1 || n > p->batch)
-        return ln_fail(error, LN_E_ARGUMENT, "predictor: %zu images are outside 1 to the %zu it was made for", n, p->batch);
+        return ln_fail(error, LN_E_ARGUMENT, "predictor: %zu images are outside 1 to the %zu it was made for", n,
+                       p->batch);
     for (size_t i = 0; i < n; i++) p->rows[i] = images + i * p->image_values;
     const ln_batch batch = {.rows = p->rows, .is_float = true, .n = n, .preprocess = {1, 0, 1}};
     ln_run_forward(p->plan, &batch);
@@ -156,7 +162,8 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
     ln_batch_room room = {0};
     if (batch > n) batch = n;
     float *const outputs = ln_allocate(model->context, batch * k * sizeof *outputs);
-    status = outputs ? plan_prediction(model, batch, &plan, NULL, error) : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
+    status = outputs ? plan_prediction(model, batch, &plan, NULL, error)
+                     : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
     if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &room, error);
     for (size_t first = 0; status == LN_OK && first < n; first += batch) {
         const ln_batch part = ln_batch_of(&room, model, data, NULL, first, n - first < batch ? n - first : batch);

@@ -6,17 +6,17 @@
 #include <time.h>
 
 struct ln_trainer {
-    ln_model      *model;
-    const ln_data *data;
+    ln_model        *model;
+    const ln_data   *data;
     ln_train_options options;
-    ln_plan       *plan;
-    ln_batch_room  room;
-    uint32_t      *order;       /* of this epoch */
-    size_t         n, n_steps;  /* images; steps an epoch */
-    uint64_t       step;        /* steps done, over all epochs */
-    ln_optimizer_id optimizer;
-    ln_schedule_id  schedule;
-    double         lr;          /* of the last step */
+    ln_plan         *plan;
+    ln_batch_room    room;
+    uint32_t        *order;      /* of this epoch */
+    size_t           n, n_steps; /* images; steps an epoch */
+    uint64_t         step;       /* steps done, over all epochs */
+    ln_optimizer_id  optimizer;
+    ln_schedule_id   schedule;
+    double           lr; /* of the last step */
     _Alignas(16) unsigned char optimizer_args[LN_MAX_OPTIM_ARGS], schedule_args[LN_MAX_OPTIM_ARGS];
 };
 
@@ -24,14 +24,16 @@ struct ln_trainer {
 
 static ln_status check(const ln_trainer *t, ln_error *error) {
     const ln_train_options *const o = &t->options;
-    if (o->size < sizeof *o) return ln_fail(error, LN_E_ARGUMENT, "train: options.size is %zu; start from LN_TRAIN_OPTIONS", o->size);
+    if (o->size < sizeof *o)
+        return ln_fail(error, LN_E_ARGUMENT, "train: options.size is %zu; start from LN_TRAIN_OPTIONS", o->size);
     if (o->batch < 1 || o->batch > LN_MAX_BATCH)
         return ln_fail(error, LN_E_ARGUMENT, "train: batch=%zu is outside 1 to %d", o->batch, LN_MAX_BATCH);
     if (o->epochs < 1 || o->epochs > 1000000)
         return ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs);
     ln_status status = ln_model_finish(t->model, error);
     if (status == LN_OK) status = ln_batch_check("train", t->model, t->data, true, error);
-    if (status == LN_OK && o->validation) status = ln_batch_check("train: validation", t->model, o->validation, true, error);
+    if (status == LN_OK && o->validation)
+        status = ln_batch_check("train: validation", t->model, o->validation, true, error);
     if (status == LN_OK && o->test) status = ln_batch_check("train: test", t->model, o->test, true, error);
     return status;
 }
@@ -58,15 +60,18 @@ static ln_status make(ln_trainer *t, ln_error *error) {
     if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
     if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->schedule, t->schedule_args, error);
     if (status == LN_OK && ln_schedules[t->schedule]->check)
-        status = ln_schedules[t->schedule]->check(t->schedule_args, ln_optimizers[t->optimizer]->lr(t->optimizer_args), error);
+        status = ln_schedules[t->schedule]->check(t->schedule_args, ln_optimizers[t->optimizer]->lr(t->optimizer_args),
+                                                  error);
     if (status == LN_OK) status = name_classes(t->model, error);
     if (status != LN_OK) return status;
     ln_context *const context = t->model->context;
     t->n = ln_data_describe(t->data).n;
     if (t->options.batch > t->n) t->options.batch = t->n;
     t->n_steps = (t->n + t->options.batch - 1) / t->options.batch;
-    const ln_plan_options options = {.kernels = ln_context_kernels(context), .batch = t->options.batch,
-                                     .n_threads = ln_context_threads(context), .training = true,
+    const ln_plan_options options = {.kernels = ln_context_kernels(context),
+                                     .batch = t->options.batch,
+                                     .n_threads = ln_context_threads(context),
+                                     .training = true,
                                      .n_states = ln_optimizers[t->optimizer]->n_states};
     status = ln_plan_new(t->model, &options, &t->plan, error);
     if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
@@ -101,11 +106,12 @@ size_t ln_trainer_steps_per_epoch(const ln_trainer *trainer) { return trainer->n
 size_t ln_trainer_memory(const ln_trainer *trainer) { return trainer->plan->n_bytes; }
 
 ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory, ln_error *error) {
-    ln_model *const  writable = (ln_model *)(uintptr_t)model; /* planning sets the default loss at most */
+    ln_model *const         writable = (ln_model *)(uintptr_t)model; /* planning sets the default loss at most */
     const ln_kernels *const kernels = ln_context_kernels(model->context);
-    ln_plan_options  options = {.kernels = kernels, .batch = batch, .n_threads = ln_context_threads(model->context)};
-    ln_memory        found;
-    if (batch < 1 || batch > LN_MAX_BATCH) return ln_fail(error, LN_E_ARGUMENT, "batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
+    ln_plan_options options = {.kernels = kernels, .batch = batch, .n_threads = ln_context_threads(model->context)};
+    ln_memory       found;
+    if (batch < 1 || batch > LN_MAX_BATCH)
+        return ln_fail(error, LN_E_ARGUMENT, "batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
     ln_status status = ln_predict_measure(writable, batch, &found.inference, error);
     options.training = true;
     options.n_states = 1;
@@ -124,7 +130,8 @@ static bool tensor_finite(const ln_plan *p, size_t tensor) {
 /* The first layer whose output is not finite for this batch, by a forward run that keeps everything. -1: the input;
  * -2: none could be found. */
 static int first_bad_layer(const ln_trainer *t, const ln_batch *batch) {
-    const ln_plan_options options = {.kernels = t->plan->options.kernels, .batch = batch->n, .n_threads = 1, .keep_all = true};
+    const ln_plan_options options = {
+        .kernels = t->plan->options.kernels, .batch = batch->n, .n_threads = 1, .keep_all = true};
     ln_plan *p;
     if (ln_plan_new(t->model, &options, &p, NULL) != LN_OK) return -2;
     ln_run_forward(p, batch);
@@ -157,12 +164,11 @@ static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *e
                  t->plan->node[node].node->op->name, t->plan->node[node].node->param[k].name);
     else {
         const int bad = first_bad_layer(t, batch);
-        if (bad == -1)
-            snprintf(what, sizeof what, "the images hold values that are not finite");
+        if (bad == -1) snprintf(what, sizeof what, "the images hold values that are not finite");
         else if (bad >= 0)
-            snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name, t->model->node[bad]->op->name);
-        else
-            snprintf(what, sizeof what, "the loss is not finite");
+            snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name,
+                     t->model->node[bad]->op->name);
+        else snprintf(what, sizeof what, "the loss is not finite");
     }
     return ln_fail(error, LN_E_NOT_FINITE,
                    "step %llu: %s; nothing was updated. The rate lr=%g is probably too high or the initial weights too "
@@ -188,11 +194,11 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
     const ln_batch batch = ln_batch_of(&t->room, t->model, t->data, t->order + first, 0,
                                        left < t->options.batch ? left : t->options.batch);
     const double   base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
-    t->lr = base * ln_schedules[t->schedule]->factor(t->schedule_args, base, t->step, t->n_steps * t->options.epochs, epoch,
-                                                     t->options.epochs);
+    t->lr = base * ln_schedules[t->schedule]->factor(t->schedule_args, base, t->step, t->n_steps * t->options.epochs,
+                                                     epoch, t->options.epochs);
     const ln_update update = {.args = t->optimizer_args, .lr = t->lr, .step = t->step + 1};
-    const ln_step   step = {.batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update,
-                            .optimizer = t->optimizer};
+    const ln_step   step = {
+          .batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update, .optimizer = t->optimizer};
     if (!ln_run_step(t->plan, &step)) return explain(t, &batch, error);
     t->step++;
     if (metrics) {
@@ -245,7 +251,9 @@ static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
         p->total_step = t->step;
         p->seconds = seconds + now() - start;
         seconds = p->seconds;
-        if (!tell(t, p)) return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after step %zu of epoch %zu", p->step, p->epoch);
+        if (!tell(t, p))
+            return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after step %zu of epoch %zu", p->step,
+                           p->epoch);
         start = now(); /* what the caller shows is not training */
     }
     p->step = t->n_steps;
@@ -286,7 +294,8 @@ ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options 
     }
     ln_evaluator e = {.model = model};
     ln_status    status = LN_OK;
-    if (options->validation || options->test) status = ln_evaluator_new(model, 64 * (size_t)ln_context_threads(model->context), &e, error);
+    if (options->validation || options->test)
+        status = ln_evaluator_new(model, 64 * (size_t)ln_context_threads(model->context), &e, error);
     if (status == LN_OK) status = run_epochs(t, &e, error);
     ln_evaluator_free(&e);
     ln_trainer_free(t);

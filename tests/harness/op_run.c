@@ -64,7 +64,9 @@ typedef struct tensor {
     ln_view  view; /* of everything; data is value (0, 0, 0), behind the halo */
 } tensor;
 
-typedef struct range { size_t b_lo, b_hi, c_lo, c_hi, h_lo, h_hi; } range;
+typedef struct range {
+    size_t b_lo, b_hi, c_lo, c_hi, h_lo, h_hi;
+} range;
 
 /* One run under way. */
 typedef struct state {
@@ -230,7 +232,7 @@ bool op_node(const char *text, const ln_shape *in, ln_node *node, ln_error *erro
     return node->op->infer(node, error) == LN_OK;
 }
 
-static bool has(const state *s, unsigned trait) { return (s->node.op->traits & trait) != 0; }
+static bool   has(const state *s, unsigned trait) { return (s->node.op->traits & trait) != 0; }
 static size_t n_parts_of(const state *s) { return s->run->cut.n_parts ? s->run->cut.n_parts : 1; }
 
 static const ln_kernel *kernel_of(const ln_kernels *kernels, const ln_op *op) {
@@ -286,9 +288,16 @@ static void set_up(state *s) {
 
 static ln_task task_of(state *s, size_t b_lo, size_t b_hi) {
     const op_run *r = s->run;
-    ln_task       t = {.node = &s->node, .n_blocks = b_hi - b_lo, .n_parts = n_parts_of(s),
-                       .choice = s->need.choice, .packed = s->packed.at, .scratch = s->scratch.at,
-                       .batch = r->n, .seed = r->seed, .step = r->step, .training = !r->cut.inference,
+    ln_task       t = {.node = &s->node,
+                       .n_blocks = b_hi - b_lo,
+                       .n_parts = n_parts_of(s),
+                       .choice = s->need.choice,
+                       .packed = s->packed.at,
+                       .scratch = s->scratch.at,
+                       .batch = r->n,
+                       .seed = r->seed,
+                       .step = r->step,
+                       .training = !r->cut.inference,
                        .saved_stride = s->saved_stride};
     for (size_t i = 0; i < s->node.n_params; i++) t.param[i] = s->param[i].at;
     if (t.training) t.saved = s->saved.at + b_lo * s->saved_stride;
@@ -409,7 +418,7 @@ static void meet(state *s, const ln_pass *pass) {
 
 static void forward(state *s) {
     static void (*const piece[2])(state *, range) = {forward_first, forward_second};
-    const bool   may_cut = has(s, LN_LOCAL | LN_HEAD);
+    const bool may_cut = has(s, LN_LOCAL | LN_HEAD);
     for (size_t i = 0; i < 2; i++) {
         const ln_pass *pass = &s->kernel->forward[i];
         if (pass->run)
@@ -540,11 +549,16 @@ static void backward(state *s) {
 }
 
 static void check_guards(state *s) {
-    const struct { const char *name; const buffer *b; } all[] = {
-        {"in[0]", &s->in[0].memory}, {"in[1]", &s->in[1].memory}, {"out", &s->out.memory}, {"dout", &s->dout.memory},
-        {"din[0]", &s->din[0].memory}, {"din[1]", &s->din[1].memory}, {"param[0]", &s->param[0]},
-        {"param[1]", &s->param[1]}, {"dparam[0]", &s->dparam[0]}, {"dparam[1]", &s->dparam[1]},
-        {"packed", &s->packed}, {"scratch", &s->scratch}, {"saved", &s->saved}, {"hit", &s->hit}};
+    const struct {
+        const char   *name;
+        const buffer *b;
+    } all[] = {{"in[0]", &s->in[0].memory},   {"in[1]", &s->in[1].memory},
+               {"out", &s->out.memory},       {"dout", &s->dout.memory},
+               {"din[0]", &s->din[0].memory}, {"din[1]", &s->din[1].memory},
+               {"param[0]", &s->param[0]},    {"param[1]", &s->param[1]},
+               {"dparam[0]", &s->dparam[0]},  {"dparam[1]", &s->dparam[1]},
+               {"packed", &s->packed},        {"scratch", &s->scratch},
+               {"saved", &s->saved},          {"hit", &s->hit}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!buffer_guards_stand(all[i].b)) fault(s, "the guard bytes round %s were overwritten", all[i].name);
     for (size_t b = 0; b < s->n_blocks; b++)
