@@ -1,5 +1,5 @@
-/* Models: builder calls and lines say the same, every mistake has its sentence and sticks, parameters are drawn as their
- * init says, and a model in a file is the model that was saved, or an error. */
+/* Models: builder calls and lines say the same, every mistake has its sentence and sticks, parameters are drawn as
+ * their init says, and a model in a file is the model that was saved, or an error. */
 #include "harness/files.h"
 #include "harness/net.h"
 #include "io/safetensors.h"

@@ -463,7 +463,7 @@ static void test_drop(void **state) {
     ln_context_free(context);
 }
 
-/* A gradient that only a meet writes is watched too: the weight is so large that dw overflows where the loss does not. */
+/* A gradient that only a meet writes is watched too: the weight is so large that dw overflows, not the loss. */
 static void test_meet_is_watched(void **state) {
     (void)state;
     const char *const lines[] = {"flatten", "centre", "linear 2", NULL};

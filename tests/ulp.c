@@ -43,12 +43,18 @@ typedef struct part {
         for (int i = 0; i < CHUNK; i++) y[i] = ln_##name##f(x[i]); \
     }
 VECTOR(exp)
-VECTOR(log) VECTOR(tanh) VECTOR(sigmoid) VECTOR(sin) VECTOR(cos) SCALAR(exp) SCALAR(log) SCALAR(tanh) SCALAR(sin)
-    SCALAR(cos)
+VECTOR(log)
+VECTOR(tanh)
+VECTOR(sigmoid)
+VECTOR(sin)
+VECTOR(cos)
+SCALAR(exp)
+SCALAR(log)
+SCALAR(tanh)
+SCALAR(sin)
+SCALAR(cos)
 
-        static double true_exp(double x) {
-    return fabs(x) < 0x1p-20 ? 1 + x + x * x / 2 : exp(x);
-}
+static double true_exp(double x) { return fabs(x) < 0x1p-20 ? 1 + x + x * x / 2 : exp(x); }
 static double true_sigmoid(double x) { return fabs(x) < 0x1p-20 ? 0.5 + x / 4 : 1 / (1 + true_exp(-x)); }
 static double true_tanh(double x) {
     if (fabs(x) > 20) return copysign(1, x);

@@ -589,17 +589,16 @@ void *ln_run_gradient(const ln_plan *plan, size_t node, size_t k) { return plan-
 
 void *ln_run_parameter(const ln_plan *plan, size_t node, size_t k) { return parameter_at(plan, &plan->node[node], k); }
 
-/* One image at a time: lanes [c / 16][h][w] to c, h, w. */
+/* One image at a time: lanes [c / 16][h][w] to c, h, w. The output has no halo. */
 static void unlane_images(const ln_plan *plan, size_t n, float *outputs) {
-    const ln_worker w = {.p = (ln_plan *)(uintptr_t)plan};
-    const ln_shape  s = ln_model_shape(plan->model, (int)plan->model->n_nodes - 1);
+    const size_t      last = plan->model->n_nodes, block = block_bytes(plan, &plan->value[plan->value[last].base]);
+    const ln_shape    s = ln_model_shape(plan->model, (int)last - 1);
+    const size_t      area = s.h * s.w;
+    const char *const lanes = ln_run_tensor(plan, false, last);
     for (size_t i = 0; i < n; i++) {
-        const ln_view v = view_of(&w, plan->value, plan->model->n_nodes, i);
+        const float *const image = (const float *)(const void *)(lanes + i * block);
         for (size_t c = 0; c < s.c; c++)
-            for (size_t k = 0; k < s.h * s.w; k++)
-                *outputs++ =
-                    ((const float *)
-                         v.data)[((c / LN_LANES) * v.channel + k / s.w * v.row + k % s.w) * LN_LANES + c % LN_LANES];
+            for (size_t k = 0; k < area; k++) *outputs++ = image[(c / LN_LANES * area + k) * LN_LANES + c % LN_LANES];
     }
 }
 

@@ -1,4 +1,4 @@
-/* A model in a safetensors file: its parameters as tensors, and in the metadata the key "linnet" with the model as JSON:
+/* A model in a safetensors file: its parameters as tensors, and in the metadata the key "linnet", the model as JSON:
  *   {"version": 1, "input": [c, h, w], "layers": ["conv2d 6 kernel=5 …", …], "loss": "cross_entropy",
  *    "preprocess": {"scale": …, "mean": …, "std": …}, "classes": ["0", "1", …]}
  * The layers are recipe lines, so that one grammar, with one set of checks, reads recipes and files. */
@@ -161,7 +161,8 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
         in_file(path, &found, error);
         return NULL;
     }
-    for (size_t i = model->values_left = 0; i < file->n_tensors; i++) model->values_left += file->tensors[i].count;
+    model->values_left = 1 << 20; /* a little more than the file has, so that a tensor which lacks is named */
+    for (size_t i = 0; i < file->n_tensors; i++) model->values_left += file->tensors[i].count;
     if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
         read_classes(path, root, model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
         return model;

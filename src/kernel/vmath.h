@@ -115,8 +115,8 @@ LN_INLINE vec ln_each(unsigned which, real (*f)(real), vec x, vec otherwise) {
     return v_load(values);
 }
 
-/* sin(x + turn π/2) for 0 ≤ x ≤ LN_SINE_LIMIT, without the sign: x = n π/2 + r, |r| ≤ π/4; sin r or cos r as n + turn is
- * even or odd, minus where its second bit is set (returned as a sign bit). */
+/* sin(x + turn π/2) for 0 ≤ x ≤ LN_SINE_LIMIT, without the sign: x = n π/2 + r, |r| ≤ π/4; sin r or cos r as n + turn
+ * is even or odd, minus where its second bit is set (returned as a sign bit). */
 LN_INLINE vec ln_sine(vec x, int32_t turn, vint *sign) {
     static const real s[] = {-0.166666552f, 0.0083321901f, -0.000195184082f};
     static const real c[] = {0.0416666456f, -0.00138873013f, 2.44306684e-05f};

@@ -197,8 +197,8 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
     t->lr = base * ln_schedules[t->schedule]->factor(t->schedule_args, base, t->step, t->n_steps * t->options.epochs,
                                                      epoch, t->options.epochs);
     const ln_update update = {.args = t->optimizer_args, .lr = t->lr, .step = t->step + 1};
-    const ln_step   step = {
-          .batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update, .optimizer = t->optimizer};
+    ln_step         step = {.batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update};
+    step.optimizer = t->optimizer;
     if (!ln_run_step(t->plan, &step)) return explain(t, &batch, error);
     t->step++;
     if (metrics) {
@@ -243,7 +243,7 @@ static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
     p->epoch_done = p->best = p->has_validation = p->has_test = false;
     p->train = (ln_metrics){0};
     for (p->step = 1; p->step <= t->n_steps; p->step++) {
-        ln_metrics      m;
+        ln_metrics      m = {0};
         const ln_status status = ln_trainer_step(t, &m, error);
         if (status != LN_OK) return status;
         add_metrics(&p->train, &m);
