@@ -225,7 +225,7 @@ typedef struct ln_progress {
     ln_metrics train;                /* running mean over this epoch */
     bool       has_validation, has_test;
     ln_metrics validation, test;
-    bool       best;                 /* validation improved: these are the best weights so far */
+    bool       best;                 /* the best weights so far: by validation accuracy, or loss where equal */
 } ln_progress;
 
 typedef struct ln_train_options {

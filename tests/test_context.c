@@ -249,7 +249,7 @@ static void each_allocation_failing(void **state) {
         ln_error error = {0};
         assert_null(with_ledger(&l, 3, &error));
         assert_int_equal(error.status, LN_E_MEMORY);
-        assert_non_null(strstr(error.message, "linnet: out of memory: "));
+        assert_non_null(strstr(error.message, "out of memory: "));
         assert_int_equal(l.n_live, 0);
         assert_int_equal(l.n_bytes_live, 0);
     }

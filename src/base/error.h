@@ -7,7 +7,7 @@
 /* Fills error (if not NULL) with the formatted sentence and returns status, so that `return ln_fail(…)` reads well. */
 ln_status ln_fail(ln_error *error, ln_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* "linnet: out of memory: WHAT needs N bytes". */
+/* "out of memory: WHAT needs N bytes; …". */
 ln_status ln_fail_memory(ln_error *error, const char *what, size_t n_bytes);
 /* For failed system calls: appends strerror(errno). */
 ln_status ln_fail_io(ln_error *error, const char *verb, const char *path);

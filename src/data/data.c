@@ -118,7 +118,7 @@ static void draw(const ln_data *data, uint64_t seed, uint32_t *taken, size_t n_t
 ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error) {
     ln_context *context = data->store->context;
     if (!(fraction > 0 && fraction < 1)) {
-        ln_fail(error, LN_E_ARGUMENT, "ln_data_split: fraction %g, but a part must lie between 0 and 1", fraction);
+        ln_fail(error, LN_E_ARGUMENT, "split: fraction %g, but a part must lie between 0 and 1", fraction);
         return NULL;
     }
     const uint64_t mode = ln_fp_enter();
@@ -126,7 +126,7 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
     ln_fp_leave(mode);
     if (!n_taken || n_taken >= data->n) {
         ln_fail(error, LN_E_SHAPE,
-                "ln_data_split: fraction %g of %zu images is %zu, which leaves one side without "
+                "split: fraction %g of %zu images is %zu, which leaves one side without "
                 "images: choose another fraction",
                 fraction, data->n, n_taken);
         return NULL;

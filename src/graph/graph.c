@@ -217,30 +217,11 @@ ln_layer ln_model_append(ln_model *model, const ln_op *op, const ln_line *line, 
     return fail(model, &found, error);
 }
 
-static const ln_op *find_op(const char *word, bool loss, ln_error *error) {
-    const ln_op *const op = ln_op_find(word);
-    if (op && ((op->traits & LN_LOSS) != 0) == loss) return op;
-    const char *words[LN_OP_COUNT];
-    char        list[400] = "";
-    size_t      n = 0, length = 0;
-    for (size_t i = 0; i < LN_OP_COUNT; i++)
-        if (((ln_ops[i]->traits & LN_LOSS) != 0) == loss) {
-            words[n++] = ln_ops[i]->name;
-            length +=
-                (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_ops[i]->name);
-            if (length >= sizeof list) break;
-        }
-    const char *const near = ln_nearest(word, words, n);
-    ln_fail(error, LN_E_ARGUMENT, "unknown %s '%s'; allowed: %s%s%s%s", loss ? "loss" : "layer", word, list,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    return NULL;
-}
-
 ln_layer ln_model_add(ln_model *model, const char *text, ln_error *error) {
     ln_error     found = {0};
     ln_line      line;
     const ln_op *op = NULL;
-    if (ln_line_split(text, "layer", &line, &found) == LN_OK) op = find_op(line.word, false, &found);
+    if (ln_line_split(text, "layer", &line, &found) == LN_OK) op = ln_op_named(line.word, false, &found);
     return op ? ln_model_append(model, op, &line, error) : fail(model, &found, error);
 }
 
@@ -274,7 +255,7 @@ ln_status ln_model_set_loss(ln_model *model, const char *text, ln_error *error) 
     if (line.from[0] || line.as[0])
         return ln_fail(error, LN_E_ARGUMENT, "loss %s: takes neither 'from' nor 'as'", line.word);
     if (model->n_nodes == 0) return ln_fail(error, LN_E_ARGUMENT, "loss: the model has no layer yet; add layers first");
-    ln_node loss = {.op = find_op(line.word, true, error), .n_inputs = 1};
+    ln_node loss = {.op = ln_op_named(line.word, true, error), .n_inputs = 1};
     if (!loss.op) return LN_E_ARGUMENT;
     snprintf(loss.name, sizeof loss.name, "loss");
     const ln_status parsed =

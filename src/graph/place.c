@@ -6,6 +6,7 @@
 
 enum {
     BAND_BYTES = 24 << 10, /* what lies between the layers of a unit should sit in the first-level cache */
+    MAP_BYTES = 32 << 10,  /* the same for whole maps of some channels, of which a tile reads a part at a time */
     SUM_BYTES = 64 << 10   /* a head's sums over lanes, kept from band to band */
 };
 
@@ -233,6 +234,11 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
     *hi = b;
 }
 
+/* What lies between the unit's layers is written and read again at once, so a band of it should stay in the first-level
+ * cache; and a band should be large, as every one costs a call of each layer. Forward, rows of all channels come first:
+ * they read the input's rows once. Backward, channels with all their rows: then the head's parameter gradient is a sum
+ * in registers from beginning to end; where even a grain of channels is too large for that, rows of all channels, with
+ * the sums kept between bands, unless the sums themselves are too many. */
 static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const ln_plan_node *const head = &p->node[u->first];
     const ln_shape            s = p->value[head->tensor_out].shape;
@@ -242,12 +248,11 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     if (u->first == u->last || !u->per_block) return;
     if (s.c * s.h * row_bytes <= BAND_BYTES) return;
     band->whole = false;
-    if (backward && grain * s.h * row_bytes <= BAND_BYTES * 4 / 3) { /* whole rows: parameter gradients in one go */
-        band->channels = BAND_BYTES * 4 / 3 / (grain * s.h * row_bytes) * grain;
+    if (backward && grain * s.h * row_bytes <= MAP_BYTES) {
+        band->channels = MAP_BYTES / (grain * s.h * row_bytes) * grain;
         return;
     }
-    if (backward &&
-        ln_plan_weight_bytes(head) * LN_LANES > SUM_BYTES) { /* its sums would not stay in the cache between bands */
+    if (backward && ln_plan_weight_bytes(head) * LN_LANES > SUM_BYTES) {
         band->channels = grain;
         return;
     }

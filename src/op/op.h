@@ -181,5 +181,7 @@ typedef enum ln_op_id {
 
 extern const ln_op *const ln_ops[LN_OP_COUNT];
 const ln_op *ln_op_find(const char *name); /* or NULL */
+/* The layer, or the loss, of that name; NULL and an error that lists what is allowed. */
+const ln_op *ln_op_named(const char *word, bool loss, ln_error *error);
 
 #endif

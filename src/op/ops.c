@@ -21,6 +21,25 @@ const ln_op *ln_op_find(const char *name) {
     return NULL;
 }
 
+const ln_op *ln_op_named(const char *word, bool loss, ln_error *error) {
+    const ln_op *const op = ln_op_find(word);
+    if (op && ((op->traits & LN_LOSS) != 0) == loss) return op;
+    const char *words[LN_OP_COUNT];
+    char        list[400] = "";
+    size_t      n = 0, length = 0;
+    for (size_t i = 0; i < LN_OP_COUNT; i++)
+        if (((ln_ops[i]->traits & LN_LOSS) != 0) == loss) {
+            words[n++] = ln_ops[i]->name;
+            length +=
+                (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", ln_ops[i]->name);
+            if (length >= sizeof list) break;
+        }
+    const char *const near = ln_nearest(word, words, n);
+    ln_fail(error, LN_E_ARGUMENT, "unknown %s '%s'; allowed: %s%s%s%s", loss ? "loss" : "layer", word, list,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
 ln_status ln_fail_node(ln_error *error, ln_status status, const ln_node *node, const char *format, ...) {
     char    text[400];
     va_list list;

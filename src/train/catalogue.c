@@ -2,8 +2,6 @@
 #include "graph/graph.h"
 #include "optim/optim.h"
 
-#include <string.h>
-
 /* One word of any kind. */
 typedef struct entry {
     const char    *name, *help;
@@ -77,15 +75,12 @@ ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
     ln_optimizer_id optimizer;
     ln_schedule_id  schedule;
     ln_line         line;
-    entry           e;
     if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
     if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &schedule, args, error);
     const ln_status status = ln_line_split(text, kind == LN_KIND_LOSS ? "loss" : "layer", &line, error);
     if (status != LN_OK) return status;
-    for (size_t i = 0; find(kind, i, &e); i++)
-        if (strcmp(e.name, line.word) == 0) {
-            unsigned char op_args[LN_MAX_ARGS];
-            return ln_attr_parse(line.rest, line.word, e.attrs, op_args, e.args_size, NULL, NULL, 0, error);
-        }
-    return ln_fail(error, LN_E_ARGUMENT, "unknown %s '%s'", kind == LN_KIND_LOSS ? "loss" : "layer", line.word);
+    const ln_op *const op = ln_op_named(line.word, kind == LN_KIND_LOSS, error);
+    unsigned char      op_args[LN_MAX_ARGS];
+    if (!op) return LN_E_ARGUMENT;
+    return ln_attr_parse(line.rest, line.word, op->attrs, op_args, op->args_size, NULL, NULL, 0, error);
 }

@@ -2,10 +2,10 @@
  *
  * Gradients, in double precision, on the first images: for a value v of a tensor, with L the training's loss,
  *   numeric = (L(v + h) - L(v - h)) / 2h,  error = |numeric - analytic| / max(|numeric|, |analytic|, 1e-3 · largest)
- * where largest is the tensor's largest analytic gradient: below a thousandth of it, rounding would decide. One
- * random direction d of ±1/sqrt(count) per tensor compares (L(v + hd) - L(v - hd)) / 2h with the sum of gradient · d.
- * (and below what rounding of the losses themselves can do). Where forward's choices (a ReLU's sign, a maximum's
- * place) differ between the two points there is a kink, and the point is skipped and counted. Pixels get a little noise
+ * where largest is the tensor's largest analytic gradient: below a thousandth of it (and below what rounding of the
+ * losses can do) rounding would decide. One random direction d of ±1/sqrt(count) per tensor compares
+ * (L(v + hd) - L(v - hd)) / 2h with the sum of gradient · d. Where forward's choices (a ReLU's sign, a maximum's place)
+ * differ between the two points there is a kink, and the point is skipped and counted. Pixels get a little noise
  * first: in an even background all maxima are ties, and every point would be a kink. */
 #include "base/math.h"
 #include "train/predict.h"

@@ -260,13 +260,18 @@ static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
     return LN_OK;
 }
 
-static void measure(ln_trainer *t, ln_evaluator *e, ln_progress *p, double *best) {
+/* The best so far: by accuracy, and by loss where that is equal. */
+static bool improves(const ln_metrics *now, const ln_metrics *best) {
+    return now->accuracy > best->accuracy || (now->accuracy >= best->accuracy && now->loss < best->loss);
+}
+
+static void measure(ln_trainer *t, ln_evaluator *e, ln_progress *p, ln_metrics *best) {
     p->has_validation = t->options.validation != NULL;
     p->has_test = t->options.test != NULL;
     if (p->has_validation) {
         p->validation = ln_evaluator_run(e, t->options.validation, NULL, NULL);
-        p->best = p->validation.accuracy > *best;
-        if (p->best) *best = p->validation.accuracy;
+        p->best = improves(&p->validation, best);
+        if (p->best) *best = p->validation;
     }
     if (p->has_test) p->test = ln_evaluator_run(e, t->options.test, NULL, NULL);
     p->epoch_done = true;
@@ -274,7 +279,7 @@ static void measure(ln_trainer *t, ln_evaluator *e, ln_progress *p, double *best
 
 static ln_status run_epochs(ln_trainer *t, ln_evaluator *e, ln_error *error) {
     ln_progress p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
-    double      best = -1;
+    ln_metrics  best = {.accuracy = -1};
     for (p.epoch = 1; p.epoch <= t->options.epochs; p.epoch++) {
         const ln_status status = run_epoch(t, &p, error);
         if (status != LN_OK) return status;
