@@ -44,12 +44,20 @@ typedef struct results {
 
 /* --------------------------------------------------------------------- set up */
 
+/* How often a layer's MACs are done again going back: for its parameters, and for its input where layers before it
+ * have parameters that want to know. */
+static double backward_times(const ln_model *model, size_t layer) {
+    bool behind = false;
+    for (size_t i = 0; i < layer; i++) behind |= ln_model_layer(model, i).n_parameters > 0;
+    return (ln_model_layer(model, layer).n_parameters > 0) + behind;
+}
+
 static void count_work(bench *b) {
     for (size_t i = 0; i < ln_model_layer_count(b->all.model); i++) {
         const ln_layer_info l = ln_model_layer(b->all.model, i);
         const double        macs = (double)l.n_macs;
         b->infer_macs += macs;
-        b->train_macs += macs + (l.n_parameters ? macs : 0) + (i > 0 ? macs : 0);
+        b->train_macs += macs * (1 + backward_times(b->all.model, i));
     }
 }
 
@@ -236,7 +244,7 @@ static void print_layers(const bench *b, const results *r, const double *forward
     table_add(&t, "backward us"), table_add(&t, "of peak");
     for (size_t i = 0; i < ln_model_layer_count(b->one.model); i++) {
         const ln_layer_info l = ln_model_layer(b->one.model, i);
-        const double        times = (l.n_parameters ? 1 : 0) + (i > 0 ? 1 : 0);
+        const double        times = backward_times(b->one.model, i);
         table_add(&t, "%s", l.name);
         table_add(&t, "%s", l.op);
         table_add(&t, "%.1f", 1e6 * forward[i]);
