@@ -10,9 +10,7 @@ enum {
     SUM_BYTES = 64 << 10   /* a head's sums over lanes, kept from band to band */
 };
 
-static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 static size_t lanes_bytes(const ln_plan *p) { return LN_LANES * p->element; }
-static size_t unit_bytes(const ln_plan *p, const ln_slot *x) { return x->planar ? p->element : lanes_bytes(p); }
 
 /* ---------------------------------------------------------------- aliases */
 
@@ -291,7 +289,7 @@ static size_t lay_bands(ln_plan *p, const ln_unit *u, ln_slot *tensors, const ln
         }
         x->offset = bytes;
         x->halo = (ln_size2){0, 0};
-        bytes += x->place == LN_PLACE_BLOCK ? ln_slot_lanes(x) * unit_bytes(p, x)
+        bytes += x->place == LN_PLACE_BLOCK ? ln_slot_lanes(x) * ln_slot_unit(p, x)
                                             : band->channels * most * x->shape.w * lanes_bytes(p);
     }
     return bytes;
@@ -355,8 +353,8 @@ static size_t tensor_pieces(const ln_plan *p, ln_slot *tensors, ln_place place, 
     for (size_t t = 0; t < p->n_tensors; t++) {
         ln_slot *const x = &tensors[t];
         if (x->base != t || x->place != place) continue;
-        piece[n++] =
-            (ln_piece){round_up(ln_slot_lanes(x) * unit_bytes(p, x)) * blocks, x->first, x->last, &x->offset, false};
+        piece[n++] = (ln_piece){ln_plan_round(ln_slot_lanes(x) * ln_slot_unit(p, x)) * blocks, x->first, x->last,
+                                &x->offset, false};
     }
     return n;
 }
@@ -398,7 +396,7 @@ static size_t saved_pieces(const ln_plan *p, ln_place place, ln_piece *piece, si
             x->saved_place = place;
             if (x->need.saved == 0) continue;
             piece[n] = all;
-            piece[n].n_bytes = round_up(x->need.saved) * blocks;
+            piece[n].n_bytes = ln_plan_round(x->need.saved) * blocks;
             piece[n++].offset = &x->saved;
         }
     }
@@ -407,24 +405,22 @@ static size_t saved_pieces(const ln_plan *p, ln_place place, ln_piece *piece, si
 
 static size_t take(size_t *end, size_t n_bytes) {
     const size_t at = *end;
-    *end += round_up(n_bytes);
+    *end += ln_plan_round(n_bytes);
     return at;
 }
 
 static void lay_parameters(ln_plan *p, size_t *end) {
-    p->gradient_offset = *end;
     for (size_t i = 0; i < p->n_nodes && p->options.training; i++)
         for (size_t k = 0; k < p->node[i].node->n_params; k++)
             p->node[i].gradient[k] = take(end, p->node[i].node->param[k].count * p->element);
-    p->gradient_bytes = *end - p->gradient_offset;
     for (size_t i = 0; i < p->n_nodes; i++) {
         ln_plan_node *const n = &p->node[i];
         n->packed = take(end, n->need.n_packed * p->element);
         n->states = *end;
         for (size_t k = 0; k < n->node->n_params && p->options.training; k++) /* side by side */
-            take(end, round_up(n->node->param[k].count * p->element) * p->options.n_states);
+            take(end, ln_plan_round(n->node->param[k].count * p->element) * p->options.n_states);
         for (size_t k = 0; k < n->node->n_params && n->policy == LN_POLICY_BLOCK; k++)
-            n->partial[k] = take(end, round_up(n->node->param[k].count * p->element) * p->n_blocks);
+            n->partial[k] = take(end, ln_plan_round(n->node->param[k].count * p->element) * p->n_blocks);
         n->parameters = *end;
         for (size_t k = 0; k < n->node->n_params && p->element != sizeof(float); k++)
             take(end, n->node->param[k].count * p->element);
@@ -449,10 +445,10 @@ static void lay_memory(ln_plan *p, ln_piece *piece) {
         n = saved_pieces(p, (ln_place)place, piece, n);
         const size_t bytes = lay_pieces(piece, n);
         if (place == LN_PLACE_SHARED) p->shared_offset = take(&end, bytes);
-        else p->band_offset = round_up(bytes);
+        else p->band_offset = ln_plan_round(bytes);
     }
-    p->scratch_offset = p->band_offset + round_up(bands);
-    p->thread_bytes = p->scratch_offset + round_up(scratch) + 64 * 17; /* threads begin at different cache sets */
+    p->scratch_offset = p->band_offset + ln_plan_round(bands);
+    p->thread_bytes = p->scratch_offset + ln_plan_round(scratch) + 64 * 17; /* threads begin at different cache sets */
     p->threads_offset = end;
     p->n_bytes = end + p->thread_bytes * (size_t)p->n_threads;
 }

@@ -45,7 +45,7 @@ static ln_status collect(ln_plan *p, ln_error *error) {
     }
     for (size_t t = 0; t < p->n_tensors; t++) {
         ln_shape shape = t == 0 ? p->model->input : p->node[t - 1].node->out;
-        if (p->options.image && t > 0) shape.c = (shape.c + LN_LANES - 1) / LN_LANES;
+        if (p->options.image && t > 0) shape.c = ln_channel_groups(shape.c);
         p->value[t] = (ln_slot){.shape = shape, .base = t, .planar = p->options.image && t == 0};
         p->gradient[t] = (ln_slot){.shape = shape, .base = t};
     }

@@ -109,7 +109,6 @@ typedef struct ln_plan {
     ln_slot    *value, *gradient;  /* [0] is the input's, [i + 1] node i's output's */
     size_t band_offset, scratch_offset, thread_bytes; /* per thread: chunk tensors, then bands, then scratch */
     size_t shared_offset, threads_offset, n_bytes; /* n_bytes: all of the arena */
-    size_t gradient_offset, gradient_bytes; /* all parameter gradients, in a row */
     size_t rows_offset, label_offset, image_offset, live_offset, hit_offset, finite_offset;
     char  *arena;
     double *seconds[2];              /* when set: thread 0's seconds in each node, forward and backward, are added */
@@ -120,6 +119,13 @@ ln_status ln_plan_new(ln_model *model, const ln_plan_options *options, ln_plan *
 void      ln_plan_free(ln_plan *plan);
 /* What ln_plan_new would hold, in bytes, exactly. */
 ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, ln_error *error);
+
+/* Everything in the arena begins at a cache line. */
+static inline size_t ln_plan_round(size_t n_bytes) { return (n_bytes + 63) & ~(size_t)63; }
+/* Bytes of one value of a tensor: a lanes, or, planar, a real. */
+static inline size_t ln_slot_unit(const ln_plan *p, const ln_slot *t) {
+    return (t->planar ? 1 : LN_LANES) * p->element;
+}
 
 /* Rows [*lo, *hi) of node's output behind rows [a, b) of its unit's last layer; bands that cover the last layer's rows
  * cover node's rows, each once. */

@@ -1,9 +1,10 @@
 /* Running a plan: every thread walks the same segments and phases, and takes its blocks or its parts of each. */
 #include "graph/run.h"
 
+#include "base/clock.h"
+
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 /* One thread's place in a run. */
 typedef struct ln_worker {
@@ -21,11 +22,9 @@ typedef struct ln_share {
     size_t block, n_blocks, part, n_parts;
 } ln_share;
 
-static size_t unit_bytes(const ln_plan *p, const ln_slot *x) { return x->planar ? p->element : LN_LANES * p->element; }
 static size_t block_bytes(const ln_plan *p, const ln_slot *x) {
-    return (ln_slot_lanes(x) * unit_bytes(p, x) + 63) & ~(size_t)63;
+    return ln_plan_round(ln_slot_lanes(x) * ln_slot_unit(p, x));
 }
-static size_t round_up(size_t n) { return (n + 63) & ~(size_t)63; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ------------------------------------------------------------------ tasks */
@@ -35,8 +34,8 @@ static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, siz
     const ln_slot *const x = &tensors[tensors[t].base];
     const ln_shape       s = tensors[t].shape;
     const size_t         row = s.w + 2 * (size_t)x->halo.w, channel = row * (s.h + 2 * (size_t)x->halo.h);
-    const size_t         border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * unit_bytes(p, x);
-    ln_view              v = {.block = block_bytes(p, x) / unit_bytes(p, x), .channel = channel, .row = row};
+    const size_t         border = ((size_t)x->halo.h * row + (size_t)x->halo.w) * ln_slot_unit(p, x);
+    ln_view              v = {.block = block_bytes(p, x) / ln_slot_unit(p, x), .channel = channel, .row = row};
     switch (x->place) {
     case LN_PLACE_NONE: break;
     case LN_PLACE_SHARED: v.data = p->arena + p->shared_offset + x->offset + block * block_bytes(p, x) + border; break;
@@ -51,12 +50,12 @@ static void *parameter_at(const ln_plan *p, const ln_plan_node *n, size_t k) {
     if (n->node->n_params == 0) return NULL;
     if (p->element == sizeof(float)) return p->model->values[n->node->index][k];
     size_t at = n->parameters;
-    for (size_t j = 0; j < k; j++) at += round_up(n->node->param[j].count * p->element);
+    for (size_t j = 0; j < k; j++) at += ln_plan_round(n->node->param[j].count * p->element);
     return p->arena + at;
 }
 
 static void *gradient_at(const ln_plan *p, const ln_plan_node *n, size_t k, size_t block) {
-    const size_t bytes = round_up(n->node->param[k].count * p->element);
+    const size_t bytes = ln_plan_round(n->node->param[k].count * p->element);
     return p->arena + (n->policy == LN_POLICY_BLOCK ? n->partial[k] + block * bytes : n->gradient[k]);
 }
 
@@ -70,7 +69,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
                               .n_parts = 1,
                               .training = p->options.training,
                               .choice = n->need.choice,
-                              .saved_stride = round_up(n->need.saved),
+                              .saved_stride = ln_plan_round(n->need.saved),
                               .packed = p->arena + n->packed};
     t.out = view_of(w, p->value, n->tensor_out, block);
     if (p->options.training) t.dout = view_of(w, p->gradient, n->tensor_out, block);
@@ -101,12 +100,6 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
     return t;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Every kernel call passes here, so that layers can be timed. */
 static void call(const ln_worker *w, void (*run)(const ln_task *), const ln_task *task, size_t node, bool backward) {
     if (!run) return;
@@ -115,9 +108,9 @@ static void call(const ln_worker *w, void (*run)(const ln_task *), const ln_task
         run(task);
         return;
     }
-    const double start = now();
+    const double start = ln_seconds_now();
     run(task);
-    seconds[node] += now() - start;
+    seconds[node] += ln_seconds_now() - start;
 }
 
 /* ------------------------------------------------------------------ units */
@@ -130,11 +123,9 @@ static void grain_part(size_t count, size_t grain, const ln_share *share, size_t
 }
 
 /* A band buffer begins at the band's first channel and row. */
-static void set_band_view(const ln_plan *p, const ln_slot *tensors, size_t tensor, ln_view *v, size_t c0, size_t h0,
-                          size_t rows) {
+static void set_band_view(const ln_slot *tensors, size_t tensor, ln_view *v, size_t c0, size_t h0, size_t rows) {
     const ln_slot *const x = &tensors[tensors[tensor].base];
     if (x->place != LN_PLACE_BAND) return;
-    (void)p;
     v->block = 0;
     v->row = x->shape.w;
     v->channel = rows * x->shape.w;
@@ -165,12 +156,11 @@ static void set_band(const ln_plan *p, const ln_unit *u, ln_task *tasks, const l
         t->c_hi = at->c_hi;
         t->h_lo = at->lo[k];
         t->h_hi = at->hi[k];
-        set_band_view(p, p->value, n->tensor_out, &t->out, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
-        set_band_view(p, p->gradient, n->tensor_out, &t->dout, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
+        set_band_view(p->value, n->tensor_out, &t->out, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
+        set_band_view(p->gradient, n->tensor_out, &t->dout, at->c_lo, at->lo[k], at->hi[k] - at->lo[k]);
         if (k == 0) continue;
-        set_band_view(p, p->value, n->tensor_in[0], &t->in[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
-        set_band_view(p, p->gradient, n->tensor_in[0], &t->din[0], at->c_lo, at->lo[k - 1],
-                      at->hi[k - 1] - at->lo[k - 1]);
+        set_band_view(p->value, n->tensor_in[0], &t->in[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
+        set_band_view(p->gradient, n->tensor_in[0], &t->din[0], at->c_lo, at->lo[k - 1], at->hi[k - 1] - at->lo[k - 1]);
     }
 }
 
@@ -281,7 +271,7 @@ static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
         parameter_part(n->node->param[k].count, s, &lo, &hi);
         if (n->policy == LN_POLICY_BLOCK)
             p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
-                                             round_up(n->node->param[k].count * p->element) / p->element,
+                                             ln_plan_round(n->node->param[k].count * p->element) / p->element,
                                              p->arena + n->gradient[k], lo, hi);
         check_finite(w, n, k, lo, hi);
     }
@@ -449,11 +439,11 @@ static void update_all(const ln_worker *w) {
         const ln_plan_node *const n = &p->node[i];
         size_t                    state = n->states;
         for (size_t k = 0; k < n->node->n_params; k++) {
-            ln_update u = *w->step->update;
+            const size_t each = ln_plan_round(n->node->param[k].count * p->element);
+            ln_update    u = *w->step->update;
             u.param = parameter_at(p, n, k);
             u.gradient = p->arena + n->gradient[k];
-            for (size_t j = 0; j < p->options.n_states; j++, state += round_up(n->node->param[k].count * p->element))
-                u.state[j] = p->arena + state;
+            for (size_t j = 0; j < p->options.n_states; j++, state += each) u.state[j] = p->arena + state;
             parameter_part(n->node->param[k].count, &s, &u.lo, &u.hi);
             if (u.lo < u.hi) p->options.kernels->update[w->step->optimizer](&u);
         }

@@ -367,11 +367,10 @@ static void dinput(const ln_task *t) {
 
 /* ------------------------------------------------------ one image at a time */
 
-static size_t groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
-
 static void prepare_image(const ln_node *node, ln_need *need) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
-    need->n_packed = groups(node->out.c) * LN_LANES * (1 + node->in[0].c * (size_t)a->kernel.h * (size_t)a->kernel.w);
+    need->n_packed =
+        ln_channel_groups(node->out.c) * LN_LANES * (1 + node->in[0].c * (size_t)a->kernel.h * (size_t)a->kernel.w);
 }
 
 static const char *refuse_image(const ln_node *node) {
@@ -384,7 +383,7 @@ static void pack_image(const ln_task *t) {
     const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
     lanes *const packed = t->packed;
     size_t       lo, hi;
-    ln_part(groups(out) * LN_LANES, t->part, t->n_parts, &lo, &hi);
+    ln_part(ln_channel_groups(out) * LN_LANES, t->part, t->n_parts, &lo, &hi);
     for (size_t o = lo; o < hi; o++) {
         lanes *const of = packed + o / LN_LANES * (1 + taps);
         of[0].of[o % LN_LANES] = bias && o < out ? bias[o] : 0;

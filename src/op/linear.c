@@ -188,15 +188,13 @@ static void dparam(const ln_task *t) {
 
 /* ------------------------------------------------------ one image at a time */
 
-static size_t groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
-
 static void prepare_image(const ln_node *node, ln_need *need) {
-    need->n_packed = groups(node->out.c) * LN_LANES * (node->in[0].c + 1);
+    need->n_packed = ln_channel_groups(node->out.c) * LN_LANES * (node->in[0].c + 1);
 }
 
 /* Biases, then weights, as lanes [input][group of outputs]; zeros beyond the last output. */
 static void pack_image(const ln_task *t) {
-    const size_t      in = t->node->in[0].c, out = t->node->out.c, width = groups(out) * LN_LANES;
+    const size_t      in = t->node->in[0].c, out = t->node->out.c, width = ln_channel_groups(out) * LN_LANES;
     const real *const weight = t->param[0], *const bias = t->node->n_params > 1 ? t->param[1] : NULL;
     real *const packed = t->packed;
     size_t      lo, hi;
@@ -208,7 +206,7 @@ static void pack_image(const ln_task *t) {
 }
 
 static void run_image(const ln_task *t) {
-    const size_t width = groups(t->node->out.c);
+    const size_t width = ln_channel_groups(t->node->out.c);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
             n = next_tile(t->c_hi - g, GEMM_MAX_ROW);

@@ -22,6 +22,8 @@ enum { LN_LANES = 16, LN_MAX_INPUTS = 2, LN_MAX_PARAMS = 2, LN_MAX_ARGS = 64, LN
 
 typedef struct ln_shape { size_t c, h, w; } ln_shape; /* one image */
 static inline size_t ln_shape_count(ln_shape s) { return s.c * s.h * s.w; } /* infer has checked the product */
+/* Groups of sixteen channels, the last one perhaps not full. */
+static inline size_t ln_channel_groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
 
 /* One parameter tensor, in PyTorch's order. */
 typedef struct ln_param {

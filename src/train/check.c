@@ -36,7 +36,7 @@ static bool each_choice(const prober *p, unsigned char *copy) {
     for (size_t i = 0; i < p->plan->n_nodes; i++) {
         const ln_plan_node *const n = &p->plan->node[i];
         if (!(n->node->op->traits & LN_KINKS)) continue;
-        const size_t stride = (n->need.saved + 63) & ~(size_t)63, bytes = stride * p->plan->n_blocks;
+        const size_t stride = ln_plan_round(n->need.saved), bytes = stride * p->plan->n_blocks;
         if (copy) memcpy(copy + at, ln_run_saved(p->plan, i), bytes);
         else if (memcmp(p->choices + at, ln_run_saved(p->plan, i), bytes) != 0) return false;
         at += bytes;
@@ -48,7 +48,7 @@ static size_t choice_bytes(const ln_plan *plan) {
     size_t bytes = 0;
     for (size_t i = 0; i < plan->n_nodes; i++)
         if (plan->node[i].node->op->traits & LN_KINKS)
-            bytes += ((plan->node[i].need.saved + 63) & ~(size_t)63) * plan->n_blocks;
+            bytes += ln_plan_round(plan->node[i].need.saved) * plan->n_blocks;
     return bytes;
 }
 

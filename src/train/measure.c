@@ -1,14 +1,8 @@
 /* The machine's limit, and the time that each layer takes. */
+#include "base/clock.h"
 #include "train/predict.h"
 
 #include <string.h>
-#include <time.h>
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ------------------------------------------------------------------- peak */
 
@@ -32,15 +26,15 @@ ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops,
     peak_job       job = {.kernels = ln_context_kernels(context), .n_rounds = 1000};
     double         best = 0, seconds = 0;
     while (seconds < 1e-3) { /* a run of a millisecond or more */
-        const double start = now();
+        const double start = ln_seconds_now();
         job.kernels->fma_rounds(job.n_rounds);
-        seconds = now() - start;
+        seconds = ln_seconds_now() - start;
         if (seconds < 1e-3) job.n_rounds *= 2;
     }
     for (int i = 0; i < 25; i++) {
-        const double start = now();
+        const double start = ln_seconds_now();
         ln_threads_run(context->threads, n_threads, peak_work, &job);
-        const double rate = job.flops * n_threads / (now() - start);
+        const double rate = job.flops * n_threads / (ln_seconds_now() - start);
         if (rate > best) best = rate;
     }
     ln_fp_leave(mode);

@@ -1,9 +1,9 @@
 /* Training: the order of the images, steps, epochs, and what is said when a value is not finite. */
+#include "base/clock.h"
 #include "train/predict.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 struct ln_trainer {
     ln_model        *model;
@@ -154,22 +154,20 @@ static bool parameter_finite(const ln_trainer *t, size_t *node, size_t *k) {
 }
 
 static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *error) {
-    char   what[160];
-    size_t node, k;
+    char      what[160];
+    size_t    node, k;
+    const int bad = first_bad_layer(t, batch);
     if (!parameter_finite(t, &node, &k))
         snprintf(what, sizeof what, "%s of layer %s (%s) is no longer finite", t->model->node[node]->param[k].name,
                  t->model->node[node]->name, t->model->node[node]->op->name);
-    else if (ln_run_culprit(t->plan, &node, &k) && first_bad_layer(t, batch) == -2)
+    else if (bad == -2 && ln_run_culprit(t->plan, &node, &k))
         snprintf(what, sizeof what, "the gradient of layer %s (%s)'s %s is not finite", t->plan->node[node].node->name,
                  t->plan->node[node].node->op->name, t->plan->node[node].node->param[k].name);
-    else {
-        const int bad = first_bad_layer(t, batch);
-        if (bad == -1) snprintf(what, sizeof what, "the images hold values that are not finite");
-        else if (bad >= 0)
-            snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name,
-                     t->model->node[bad]->op->name);
-        else snprintf(what, sizeof what, "the loss is not finite");
-    }
+    else if (bad == -1) snprintf(what, sizeof what, "the images hold values that are not finite");
+    else if (bad >= 0)
+        snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name,
+                 t->model->node[bad]->op->name);
+    else snprintf(what, sizeof what, "the loss is not finite");
     return ln_fail(error, LN_E_NOT_FINITE,
                    "step %llu: %s; nothing was updated. The rate lr=%g is probably too high or the initial weights too "
                    "large; try lr=%g or another init",
@@ -219,12 +217,6 @@ ln_status ln_trainer_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) {
 
 /* ------------------------------------------------------------------ epochs */
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool tell(const ln_trainer *t, const ln_progress *p) {
     return !t->options.progress || t->options.progress(t->options.user, p);
 }
@@ -239,7 +231,7 @@ static void add_metrics(ln_metrics *sum, const ln_metrics *m) {
 }
 
 static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
-    double seconds = 0, start = now();
+    double seconds = 0, start = ln_seconds_now();
     p->epoch_done = p->best = p->has_validation = p->has_test = false;
     p->train = (ln_metrics){0};
     for (p->step = 1; p->step <= t->n_steps; p->step++) {
@@ -249,12 +241,12 @@ static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
         add_metrics(&p->train, &m);
         p->lr = t->lr;
         p->total_step = t->step;
-        p->seconds = seconds + now() - start;
+        p->seconds = seconds + ln_seconds_now() - start;
         seconds = p->seconds;
         if (!tell(t, p))
             return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after step %zu of epoch %zu", p->step,
                            p->epoch);
-        start = now(); /* what the caller shows is not training */
+        start = ln_seconds_now(); /* what the caller shows is not training */
     }
     p->step = t->n_steps;
     return LN_OK;
