@@ -232,6 +232,15 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
     *hi = b;
 }
 
+/* The most channels of the unit that one thread takes. */
+static size_t part_channels(const ln_plan *p, const ln_unit *u) {
+    const ln_plan_node *const head = &p->node[u->first];
+    const size_t              c = p->value[head->tensor_out].shape.c, grain = head->need.grain;
+    const size_t              n = u->parts ? (size_t)p->n_threads : 1, grains = (c + grain - 1) / grain;
+    const size_t              most = (grains + n - 1) / n * grain;
+    return most < c ? most : c;
+}
+
 /* What lies between the unit's layers is written and read again at once, so a band of it should stay in the first-level
  * cache; and a band should be large, as every one costs a call of each layer. Forward, rows of all channels come first:
  * they read the input's rows once. Backward, channels with all their rows: then the head's parameter gradient is a sum
@@ -242,9 +251,10 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const ln_shape            s = p->value[head->tensor_out].shape;
     const size_t grain = backward ? head->need.sum_grain : head->need.grain, rows = p->node[u->last].node->out.h;
     const size_t row_bytes = s.w * lanes_bytes(p), per_row = (s.h + rows - 1) / rows;
-    *band = (ln_band){rows, s.c, true};
+    const size_t channels = part_channels(p, u);
+    *band = (ln_band){rows, channels, true};
     if (u->first == u->last || !u->per_block) return;
-    if (s.c * s.h * row_bytes <= BAND_BYTES) return;
+    if (channels * s.h * row_bytes <= BAND_BYTES) return;
     band->whole = false;
     if (backward && grain * s.h * row_bytes <= MAP_BYTES) {
         band->channels = MAP_BYTES / (grain * s.h * row_bytes) * grain;
@@ -254,7 +264,7 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
         band->channels = grain;
         return;
     }
-    band->rows = BAND_BYTES / (s.c * per_row * row_bytes);
+    band->rows = BAND_BYTES / (channels * per_row * row_bytes);
     if (band->rows >= 1) return;
     band->rows = 1;
     if (backward) return;

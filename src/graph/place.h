@@ -4,8 +4,6 @@
 
 #include "graph/plan.h"
 
-/* Has its op any of these traits? */
-static inline bool ln_plan_has(const ln_plan_node *n, unsigned traits) { return (n->node->op->traits & traits) != 0; }
 /* How many layers read a tensor. */
 size_t ln_plan_consumers(const ln_plan *p, size_t tensor);
 /* Bytes of a layer's parameters, as floats. */

@@ -136,4 +136,7 @@ static inline size_t ln_slot_lanes(const ln_slot *t) {
     return t->shape.c * (t->shape.h + 2 * (size_t)t->halo.h) * (t->shape.w + 2 * (size_t)t->halo.w);
 }
 
+/* Has its op any of these traits? */
+static inline bool ln_plan_has(const ln_plan_node *n, unsigned traits) { return (n->node->op->traits & traits) != 0; }
+
 #endif

@@ -201,10 +201,10 @@ static void backward_whole(const ln_worker *w, size_t node, const ln_share *s, i
 static void backward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
     const ln_plan *const      p = w->p;
     const ln_plan_node *const head = &p->node[u->first];
-    const bool                heads = (head->node->op->traits & LN_HEAD) != 0;
+    const bool                heads = ln_plan_has(head, LN_HEAD);
     ln_task                   tasks[LN_MAX_UNIT];
     size_t                    c_lo, c_hi;
-    if ((head->node->op->traits & (LN_HEAD | LN_LOCAL)) == 0) {
+    if (!ln_plan_has(head, LN_HEAD | LN_LOCAL)) {
         backward_whole(w, u->first, s, pass);
         return;
     }
@@ -239,22 +239,25 @@ static void meet(const ln_worker *w, const ln_unit *u, const ln_share *s, bool b
 
 /* -------------------------------------------------- parameter gradients */
 
-static void check_finite(const ln_worker *w, const ln_plan_node *n, size_t k, size_t lo, size_t hi) {
+/* bad: what is known already; [lo, hi) is what remains to be looked at. */
+static void check_finite(const ln_worker *w, const ln_plan_node *n, size_t k, bool bad, size_t lo, size_t hi) {
     const ln_plan *const p = w->p;
     atomic_int *const    flags = (atomic_int *)(void *)(p->arena + p->finite_offset);
-    if (lo < hi && !p->options.kernels->all_finite(p->arena + n->gradient[k], lo, hi))
+    if (bad || (lo < hi && !p->options.kernels->all_finite(p->arena + n->gradient[k], lo, hi)))
         atomic_store_explicit(&flags[(size_t)(n - p->node) * LN_MAX_PARAMS + k], 1, memory_order_relaxed);
 }
 
 static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s) {
     const ln_plan_node *const head = &w->p->node[u->first];
     ln_task                   t = make_task(w, head, 0, w->p->n_blocks);
+    bool                      bad[LN_MAX_PARAMS] = {false};
+    t.bad = bad;
     grain_part(head->node->out.c, head->need.grain, s, &t.c_lo, &t.c_hi);
     if (t.c_lo == t.c_hi) return;
     call(w, head->kernel->dparam, &t, u->first, true);
     for (size_t k = 0; k < head->node->n_params; k++) {
         const size_t each = head->node->param[k].count / head->node->out.c;
-        check_finite(w, head, k, t.c_lo * each, t.c_hi * each);
+        check_finite(w, head, k, bad[k], t.c_lo * each, ln_plan_has(head, LN_CHECKS) ? t.c_lo * each : t.c_hi * each);
     }
 }
 
@@ -273,7 +276,7 @@ static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
             p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
                                              ln_plan_round(n->node->param[k].count * p->element) / p->element,
                                              p->arena + n->gradient[k], lo, hi);
-        check_finite(w, n, k, lo, hi);
+        check_finite(w, n, k, false, lo, hi);
     }
 }
 

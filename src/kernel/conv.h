@@ -10,7 +10,7 @@
  *   chan-  │ a a a a a  │                        Parameter gradient: the same tile, of ot channels and kt columns of
  *   nels   │ a a a a a  │                          the kernel, over all pixels of dout.
  *          └────────────┘
- * Input gradient (stride 1): a tile holds ct input channels by pt + kw - 1 columns of din, and slides every one of pt
+ * Input gradient (stride 1): a tile holds rt rows of din by pt + kw - 1 columns, and slides every one of pt
  * columns of dout over it: only taps that exist, with padding and without. */
 #ifndef LN_KERNEL_CONV_H
 #define LN_KERNEL_CONV_H
@@ -18,9 +18,9 @@
 #include "kernel/kernel.h"
 
 #if defined(LN_VEC_AVX512) || defined(LN_VEC_NEON)
-enum { CONV_TILE = 24, CONV_SLIDE_CHANNELS = 2 }; /* accumulators, of 32 registers */
+enum { CONV_TILE = 24, CONV_SLIDE_ROWS = 2 }; /* accumulators, of 32 registers */
 #else
-enum { CONV_TILE = 12, CONV_SLIDE_CHANNELS = 1 }; /* of 16 */
+enum { CONV_TILE = 12, CONV_SLIDE_ROWS = 1 }; /* of 16 */
 #endif
 enum { CONV_CACHE_BYTES = 28 << 10 }; /* of the first-level cache, for one side of a tile */
 enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7 }; /* largest side of a tile; widest kernel that slides */
@@ -133,40 +133,40 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
 
 /* --------------------------------------------------------- input gradient */
 
-/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of ct channels of din. */
+/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of din; or of two rows that as many
+ * rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own additions. */
 typedef struct conv_slide {
-    const real  *weights;       /* packed [channel of in][kh][o][kw], at the first row's ky */
-    const lanes *dout;          /* at the first row and column */
-    lanes       *din;           /* added to */
+    const real  *weights;      /* packed [channel of in][kh][o][kw], at the first row's ky */
+    const lanes *dout;         /* at the first row and column */
+    lanes       *din;          /* added to */
+    ptrdiff_t    other_weights, other_dout, other_din; /* from the first row of din's to the second's */
     size_t       n_rows, o;
-    size_t       weights_channel;              /* between channels of in */
-    ptrdiff_t    weights_row;                  /* from one row of dout to the next: ky falls by the stride */
-    size_t       dout_channel, dout_row, din_channel;
+    ptrdiff_t    weights_row;  /* from one row of dout to the next: ky falls by the stride */
+    size_t       dout_channel, dout_row;
 } conv_slide;
 
-LN_INLINE void conv_slide_tile(const int ct, const int pt, const int kw, const conv_slide *s) {
+LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const conv_slide *s) {
     const int columns = pt + kw - 1;
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
         vec acc[2][CONV_MAX + CONV_MAX_SLIDE - 1];
-        LN_UNROLL for (int c = 0; c < ct; c++)
-            LN_UNROLL for (int x = 0; x < columns; x++)
-                acc[c][x] = v_load(s->din[(size_t)c * s->din_channel + (size_t)x].of + p);
+        LN_UNROLL for (int r = 0; r < rt; r++)
+            LN_UNROLL for (int x = 0; x < columns; x++) acc[r][x] = v_load(s->din[r * s->other_din + x].of + p);
         for (size_t y = 0; y < s->n_rows; y++) {
             const real  *w = s->weights + (ptrdiff_t)y * s->weights_row;
             const lanes *dy = s->dout + y * s->dout_row;
             for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
-                vec value[CONV_MAX];
-                LN_UNROLL for (int x = 0; x < pt; x++) value[x] = v_load(dy[x].of + p);
-                LN_UNROLL for (int c = 0; c < ct; c++)
+                LN_UNROLL for (int r = 0; r < rt; r++) {
+                    vec value[CONV_MAX];
+                    LN_UNROLL for (int x = 0; x < pt; x++) value[x] = v_load(dy[r * s->other_dout + x].of + p);
                     LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
-                        const vec weight = v_broadcast(w + (size_t)c * s->weights_channel + k);
-                        LN_UNROLL for (int x = 0; x < pt; x++) acc[c][x + k] = v_fma(weight, value[x], acc[c][x + k]);
+                        const vec weight = v_broadcast(w + r * s->other_weights + k);
+                        LN_UNROLL for (int x = 0; x < pt; x++) acc[r][x + k] = v_fma(weight, value[x], acc[r][x + k]);
                     }
+                }
             }
         }
-        LN_UNROLL for (int c = 0; c < ct; c++)
-            LN_UNROLL for (int x = 0; x < columns; x++)
-                v_store(s->din[(size_t)c * s->din_channel + (size_t)x].of + p, acc[c][x]);
+        LN_UNROLL for (int r = 0; r < rt; r++)
+            LN_UNROLL for (int x = 0; x < columns; x++) v_store(s->din[r * s->other_din + x].of + p, acc[r][x]);
     }
 }
 

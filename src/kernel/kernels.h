@@ -10,8 +10,6 @@
  * Pixels are uint8 or float32 rows of count values; lane l takes rows[l]. */
 typedef struct ln_fill { const void *const *rows; bool is_float; size_t count; double factor, offset; } ln_fill;
 
-enum { LN_FINITE_ROOM = 1 << 28 };
-
 typedef struct ln_kernels {
     ln_isa           isa;
     size_t           element;            /* sizeof(real) */
@@ -24,8 +22,7 @@ typedef struct ln_kernels {
     void (*unlane)(const void *lanes_in, size_t count, size_t n, float *const *rows);
     /* out[i] = ((p[0][i] + p[1][i]) + p[2][i]) + …, i in [lo, hi): partial gradients of blocks, in order. */
     void (*sum_partials)(const void *partials, size_t n, size_t stride, void *out, size_t lo, size_t hi);
-    /* False when any of x[lo, hi) is NaN, or infinite once multiplied by LN_FINITE_ROOM: a gradient that large would
-     * make a weight infinite in the update. */
+    /* False when any of x[lo, hi) is NaN, or too large to be a gradient (v_find_unfit). */
     bool (*all_finite)(const void *x, size_t lo, size_t hi);
     /* Seconds-long chain-free fmas: n_rounds of a fixed number; returns the floating-point operations done. */
     double (*fma_rounds)(size_t n_rounds);

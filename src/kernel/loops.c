@@ -166,16 +166,13 @@ bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi)
     enum { N = 4 };
     const real *value = x;
     size_t      i = lo;
-    const vec   room = v_splat((real)LN_FINITE_ROOM);
-    vec         trace[N];
-    LN_UNROLL for (int k = 0; k < N; k++) trace[k] = v_zero();
+    vec         found[N];
+    LN_UNROLL for (int k = 0; k < N; k++) found[k] = v_zero();
     for (; i + N * LN_WIDTH <= hi; i += N * LN_WIDTH)
-        LN_UNROLL for (int k = 0; k < N; k++) trace[k] =
-            v_fma(v_mul(v_load(value + i + k * LN_WIDTH), room), v_zero(), trace[k]);
-    real rest = 0;
-    for (; i < hi; i++) rest += 0 * (value[i] * (real)LN_FINITE_ROOM);
-    const vec all = v_add(v_add(trace[0], trace[1]), v_add(trace[2], trace[3]));
-    return mask_bits(v_is_nan(all)) == 0 && rest == rest;
+        LN_UNROLL for (int k = 0; k < N; k++) found[k] = v_find_unfit(v_load(value + i + k * LN_WIDTH), found[k]);
+    for (; i < hi; i++) found[0] = v_find_unfit(v_splat(value[i]), found[0]);
+    const vec all = v_add(v_add(found[0], found[1]), v_add(found[2], found[3]));
+    return mask_bits(v_is_nan(all)) == 0;
 }
 
 /* ------------------------------------------------------------------- fma peak */

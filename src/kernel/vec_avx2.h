@@ -9,6 +9,8 @@ typedef __m256i vint;
 LN_INLINE vec  v_zero(void) { return _mm256_setzero_ps(); }
 LN_INLINE vec  v_load(const real *p) { return _mm256_loadu_ps(p); }
 LN_INLINE void v_store(real *p, vec a) { _mm256_storeu_ps(p, a); }
+LN_INLINE void v_stream(real *p, vec a) { _mm256_stream_ps(p, a); }
+LN_INLINE void v_stream_end(void) { _mm_sfence(); }
 LN_INLINE vec  v_splat(real x) { return _mm256_set1_ps(x); }
 LN_INLINE vec  v_broadcast(const real *p) { return _mm256_broadcast_ss(p); }
 LN_INLINE vec  v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }

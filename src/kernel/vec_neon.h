@@ -9,6 +9,8 @@ typedef int32x4_t   vint;
 LN_INLINE vec  v_zero(void) { return vdupq_n_f32(0.0f); }
 LN_INLINE vec  v_load(const real *p) { return vld1q_f32(p); }
 LN_INLINE void v_store(real *p, vec a) { vst1q_f32(p, a); }
+LN_INLINE void v_stream(real *p, vec a) { vst1q_f32(p, a); }
+LN_INLINE void v_stream_end(void) {}
 LN_INLINE vec  v_splat(real x) { return vdupq_n_f32(x); }
 LN_INLINE vec  v_broadcast(const real *p) { return vld1q_dup_f32(p); }
 LN_INLINE vec  v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }

@@ -35,6 +35,8 @@ LN_INLINE vec v_from_bits(vint bits) {
 LN_INLINE vec  v_zero(void) { return 0; }
 LN_INLINE vec  v_load(const real *p) { return *p; }
 LN_INLINE void v_store(real *p, vec a) { *p = a; }
+LN_INLINE void v_stream(real *p, vec a) { *p = a; }
+LN_INLINE void v_stream_end(void) {}
 LN_INLINE vec  v_splat(real x) { return x; }
 LN_INLINE vec  v_broadcast(const real *p) { return *p; }
 LN_INLINE vec  v_add(vec a, vec b) { return a + b; }

@@ -315,53 +315,67 @@ static void rows_behind(const sizes *s, size_t r, size_t out_h, size_t *lo, size
 
 static bool slides(const sizes *s) { return s->sw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1]; }
 
-/* One row of din for n_channels (1 or 2; only those that slide take 2) channels. */
-static void dinput_row(const sizes *s, const conv_slide *slide, size_t n_channels, size_t out_w) {
-    const conv_cut cut = conv_cut_evenly(out_w, CONV_MAX);
-    for (size_t i = 0, x = 0; i < cut.n + cut.rest; i++) {
+/* What adds to row h of channel c. */
+static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c, size_t h) {
+    const size_t ky_step = s->group_o * s->kw, first = c / s->c * s->group_o;
+    size_t       lo, hi;
+    rows_behind(s, h + s->ph, t->node->out.h, &lo, &hi);
+    return (conv_slide){.weights = (const real *)t->packed + s->o * s->taps +
+                                   (c * s->kh + (lo < hi ? h + s->ph - lo * s->sh : 0)) * ky_step,
+                        .dout = view_row(&t->dout, b, first, lo < hi ? lo : 0),
+                        .din = view_row(&t->din[0], b, c, h) - s->pw,
+                        .n_rows = lo < hi ? hi - lo : 0,
+                        .o = s->group_o,
+                        .weights_row = -(ptrdiff_t)(s->sh * ky_step),
+                        .dout_channel = t->dout.channel,
+                        .dout_row = t->dout.row};
+}
+
+static void slide_rows(const ln_task *t, const sizes *s, const conv_slide *slide, size_t n_rows) {
+    const conv_cut cut = conv_cut_evenly(t->node->out.w, CONV_MAX);
+    for (size_t i = 0, x = 0; i < cut.n + cut.rest && slide->n_rows > 0; i++) {
         const size_t size = i < cut.n ? cut.size : cut.size - 1;
         conv_slide   at = *slide;
         at.dout += x;
         at.din += x * s->sw;
-        if (slides(s)) conv_slides[n_channels][s->kw][size](&at);
+        if (slides(s)) conv_slides[n_rows][s->kw][size](&at);
         else
             for (size_t kx = 0; kx < s->kw; kx++) conv_scatter(size, &at, s->kw, kx, s->sw);
         x += size;
     }
 }
 
-static void dinput_channels(const ln_task *t, const sizes *s, size_t b, size_t c, size_t n_channels) {
-    const ln_shape    in = t->node->in[0], out = t->node->out;
-    const size_t      o = c / s->c * s->group_o, ky_step = s->group_o * s->kw;
-    const real *const back = (const real *)t->packed + s->o * s->taps;
-    for (size_t h = 0; h < in.h; h++) {
-        lanes *const din = view_row(&t->din[0], b, c, h) - s->pw;
-        size_t       lo, hi;
-        for (size_t i = 0; i < n_channels && t->write[0] == LN_SET; i++)
-            memset(din + i * t->din[0].channel, 0, (in.w + 2 * s->pw) * sizeof *din);
-        rows_behind(s, h + s->ph, out.h, &lo, &hi);
-        if (lo >= hi) continue;
-        conv_slide slide = {.weights = back + (c * s->kh + (h + s->ph - lo * s->sh)) * ky_step,
-                            .dout = view_row(&t->dout, b, o, lo),
-                            .din = din,
-                            .n_rows = hi - lo,
-                            .o = s->group_o,
-                            .weights_channel = s->kh * ky_step,
-                            .weights_row = -(ptrdiff_t)(s->sh * ky_step),
-                            .dout_channel = t->dout.channel,
-                            .dout_row = t->dout.row,
-                            .din_channel = t->din[0].channel};
-        dinput_row(s, &slide, n_channels, out.w);
+/* Both rows at once where they may be. */
+static void dinput_rows(const ln_task *t, const sizes *s, conv_slide *one, const conv_slide *other) {
+    const size_t columns = t->node->in[0].w + 2 * s->pw;
+    if (t->write[0] == LN_SET) {
+        memset(one->din, 0, columns * sizeof *one->din);
+        if (other) memset(other->din, 0, columns * sizeof *other->din);
     }
+    if (other && CONV_SLIDE_ROWS == 2 && one->n_rows == other->n_rows && slides(s)) {
+        one->other_weights = other->weights - one->weights;
+        one->other_dout = other->dout - one->dout;
+        one->other_din = other->din - one->din;
+        slide_rows(t, s, one, 2);
+        return;
+    }
+    slide_rows(t, s, one, 1);
+    if (other) slide_rows(t, s, other, 1);
 }
 
+/* Channels in pairs; of one that is left, rows from above with those from below, which as many rows of dout reach. */
 static void dinput(const ln_task *t) {
-    const sizes s = sizes_of(t->node, t->choice);
+    const sizes  s = sizes_of(t->node, t->choice);
+    const size_t h_in = t->node->in[0].h;
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
-            const size_t left = conv_least(t->c_hi, (c / s.c + 1) * s.c) - c; /* of this group */
-            n = slides(&s) ? conv_least(CONV_SLIDE_CHANNELS, left) : 1;
-            dinput_channels(t, &s, b, c, n);
+            n = conv_least(2, t->c_hi - c);
+            for (size_t h = 0; h < (n == 2 ? h_in : (h_in + 1) / 2); h++) {
+                const bool pair = n == 2 || h_in - 1 - h != h;
+                conv_slide one = slide_at(t, &s, b, c, h), other;
+                if (pair) other = n == 2 ? slide_at(t, &s, b, c + 1, h) : slide_at(t, &s, b, c, h_in - 1 - h);
+                dinput_rows(t, &s, &one, pair ? &other : NULL);
+            }
         }
 }
 

@@ -56,7 +56,7 @@ const ln_op ln_op_linear = {
     .help = "fully connected layer over features (flatten first)",
     .attrs = attrs,
     .args_size = sizeof(linear),
-    .traits = LN_HEAD | LN_NEEDS_IN,
+    .traits = LN_HEAD | LN_NEEDS_IN | LN_CHECKS,
     .n_inputs = 1,
     .infer = infer,
 };
@@ -76,8 +76,12 @@ static size_t next_tile(size_t left, size_t most) {
 
 static size_t panel_vectors(size_t in) { return next_tile((in + LN_LANES - 1) / LN_LANES, GEMM_VECTORS - 1); }
 
+/* A gradient larger than the caches will be read again from memory: then it is written past them. choice[0] says so. */
+enum { STREAM_BYTES = 16 << 20 };
+
 static void prepare(const ln_node *node, ln_need *need) {
     need->grain = 4;
+    need->choice[0] = node->in[0].c % LN_LANES == 0 && node->param[0].count * sizeof(real) >= STREAM_BYTES;
     if (need->training) need->scratch = need->n_blocks * LN_LANES * panel_vectors(node->in[0].c) * sizeof(lanes);
 }
 
@@ -150,10 +154,26 @@ static void transpose_panel(const ln_task *t, size_t i, size_t nv, lanes *panel)
         }
 }
 
+/* n rows of a tile of nv lanes each, of which live values are weights. *found: see v_find_unfit. */
+static void store_tile(const lanes *tile, size_t n, size_t nv, size_t live, real *to, size_t row, bool streams,
+                       vec *found) {
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < nv * LN_LANES; i += LN_WIDTH) {
+            const vec value = v_load(tile[k * nv].of + i);
+            *found = v_find_unfit(value, *found);
+            if (i + LN_WIDTH <= live && streams) v_stream(to + k * row + i, value);
+            else if (i + LN_WIDTH <= live) v_store(to + k * row + i, value);
+            else if (i < live) memcpy(to + k * row + i, tile[k * nv].of + i, (live - i) * sizeof(real));
+        }
+}
+
 static void dweight_panel(const ln_task *t, size_t i, size_t nv, const lanes *panel) {
     const size_t in = t->node->in[0].c, live = least(nv * LN_LANES, in - i);
     const size_t most = least(6, GEMM_TILE / nv);
+    real *const  dweight = t->dparam[0];
+    const bool   streams = t->choice[0] && (uintptr_t)dweight % sizeof(lanes) == 0;
     lanes        tile[GEMM_TILE];
+    vec          found = v_zero();
     for (size_t o = t->c_lo, ot; o < t->c_hi; o += ot) {
         ot = next_tile(t->c_hi - o, most);
         const gemm_outer g = {.dy = view_row(&t->dout, 0, o, 0),
@@ -163,17 +183,21 @@ static void dweight_panel(const ln_task *t, size_t i, size_t nv, const lanes *pa
                               .dy_block = t->dout.block,
                               .dy_step = t->dout.channel};
         gemm_outers[ot][nv](&g);
-        for (size_t k = 0; k < ot; k++)
-            memcpy((real *)t->dparam[0] + (o + k) * in + i, tile[k * nv].of, live * sizeof(real));
+        store_tile(tile, ot, nv, live, dweight + o * in + i, in, streams, &found);
     }
+    v_stream_end();
+    if (t->bad && mask_bits(v_is_nan(found)) != 0) t->bad[0] = true;
 }
 
 static void dbias(const ln_task *t) {
+    vec found = v_zero();
     for (size_t o = t->c_lo; o < t->c_hi; o++) {
         real sum = 0;
         for (size_t b = 0; b < t->n_blocks; b++) sum += lanes_sum(view_row(&t->dout, b, o, 0));
         ((real *)t->dparam[1])[o] = sum;
+        found = v_find_unfit(v_splat(sum), found);
     }
+    if (t->bad && mask_bits(v_is_nan(found)) != 0) t->bad[1] = true;
 }
 
 static void dparam(const ln_task *t) {

@@ -67,6 +67,7 @@ typedef enum ln_trait {
     LN_LOSS = 64,        /* has a target; out is the loss of each image: shape 1×1×1 */
     LN_NEEDS_IN = 128,   /* backward reads in[] */
     LN_NEEDS_OUT = 256,  /* backward reads out */
+    LN_CHECKS = 1024,    /* dparam itself looks for values that are not finite (task->bad), while they are at hand */
     LN_KINKS = 512       /* saved holds the choices that forward made (signs, places of maxima): where they change
                             between two points there is a kink between them, and differences mean nothing */
 } ln_trait;
@@ -125,6 +126,7 @@ typedef struct ln_task {
     ln_write write[LN_MAX_INPUTS]; /* how to write din */
     void    *param[LN_MAX_PARAMS];  /* real, PyTorch's order */
     void    *dparam[LN_MAX_PARAMS]; /* real: set by dparam (never added to) for the task's channels */
+    bool    *bad;                  /* LN_CHECKS: dparam sets bad[k] where a value of dparam[k] fails all_finite */
     void    *packed;               /* real: need.n_packed of them, filled by pack before a step */
     unsigned char *saved;          /* need.saved bytes a block, kept from forward to backward; NULL in inference */
     size_t   saved_stride;
