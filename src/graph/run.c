@@ -252,7 +252,8 @@ static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s
     ln_task                   t = make_task(w, head, 0, w->p->n_blocks);
     bool                      bad[LN_MAX_PARAMS] = {false};
     t.bad = bad;
-    grain_part(head->node->out.c, head->need.grain, s, &t.c_lo, &t.c_hi);
+    if (head->need.sum_inputs) grain_part(head->node->in[0].c, LN_LANES, s, &t.c_lo, &t.c_hi);
+    else grain_part(head->node->out.c, head->need.grain, s, &t.c_lo, &t.c_hi);
     if (t.c_lo == t.c_hi) return;
     call(w, head->kernel->dparam, &t, u->first, true);
     for (size_t k = 0; k < head->node->n_params; k++) {

@@ -14,8 +14,8 @@ static inline lanes *view_row(const ln_view *v, size_t block, size_t c, size_t h
     return (lanes *)v->data + block * v->block + (c - v->c0) * v->channel + (h - v->h0) * v->row;
 }
 
-/* found, or NaN once value is NaN or becomes infinite when multiplied by 2^28: a gradient that large would make a weight
- * infinite in the update. */
+/* found, or NaN once value is NaN or becomes infinite when multiplied by 2^28: a gradient that large would make a
+ * weight infinite in the update. */
 LN_INLINE vec v_find_unfit(vec value, vec found) {
     return v_fma(v_mul(value, v_splat((real)(1 << 28))), v_zero(), found);
 }

@@ -8,7 +8,7 @@
  * library's floating-point mode, which flushes denormals to zero.
  *
  *   v_zero() v_splat(x) v_load(p) v_store(p, v)   p needs no alignment
- *   v_stream(p, v)        past the caches, p aligned to the vector; v_stream_end() after the last one of a thread's work
+ *   v_stream(p, v)        past the caches, p aligned to the vector; v_stream_end() after a thread's last
  *   v_broadcast(p)        *p in every element: a load from memory, one instruction (v_splat(*p) may cost a shuffle)
  *   v_fma(a, b, c)        a·b + c, rounded once (LN_NOFMA and f64: twice)
  *   v_add v_sub v_mul v_div v_sqrt v_neg v_abs

@@ -74,15 +74,22 @@ static size_t next_tile(size_t left, size_t most) {
     return (left + tiles - 1) / tiles;
 }
 
-static size_t panel_vectors(size_t in) { return next_tile((in + LN_LANES - 1) / LN_LANES, GEMM_VECTORS - 1); }
+/* Transposing the inputs costs as much as the sums of some eight outputs: for few of them threads share the inputs. */
+enum { FEW_OUTPUTS = 32, PANEL_VECTORS = GEMM_VECTORS - 1 };
 
-/* A gradient larger than the caches will be read again from memory: then it is written past them. choice[0] says so. */
+/* A gradient larger than the caches will be read again from memory: it is written past them. */
 enum { STREAM_BYTES = 16 << 20 };
+
+/* What prepare chooses. */
+enum { STREAMS, BY_INPUTS };
 
 static void prepare(const ln_node *node, ln_need *need) {
     need->grain = 4;
-    need->choice[0] = node->in[0].c % LN_LANES == 0 && node->param[0].count * sizeof(real) >= STREAM_BYTES;
-    if (need->training) need->scratch = need->n_blocks * LN_LANES * panel_vectors(node->in[0].c) * sizeof(lanes);
+    need->choice[STREAMS] = node->in[0].c % LN_LANES == 0 && node->param[0].count * sizeof(real) >= STREAM_BYTES;
+    need->choice[BY_INPUTS] = need->sum_inputs = node->out.c <= FEW_OUTPUTS;
+    if (need->training)
+        need->scratch =
+            need->n_blocks * LN_LANES * least((node->in[0].c + LN_LANES - 1) / LN_LANES, PANEL_VECTORS) * sizeof(lanes);
 }
 
 /* Rows of a product, in tiles, for all blocks of the task. */
@@ -137,6 +144,11 @@ static void dinput(const ln_task *t) {
 
 /* ----------------------------------------------------- parameter gradient */
 
+/* A task's share of the weights. */
+typedef struct range {
+    size_t o_lo, o_hi, i_lo, i_hi;
+} range;
+
 /* Inputs [i, i + 16·nv) of every image: [n][nv] lanes. Beyond the last input: zeros. */
 static void transpose_panel(const ln_task *t, size_t i, size_t nv, lanes *panel) {
     const size_t in = t->node->in[0].c;
@@ -167,15 +179,15 @@ static void store_tile(const lanes *tile, size_t n, size_t nv, size_t live, real
         }
 }
 
-static void dweight_panel(const ln_task *t, size_t i, size_t nv, const lanes *panel) {
+static void dweight_panel(const ln_task *t, const range *r, size_t i, size_t nv, const lanes *panel) {
     const size_t in = t->node->in[0].c, live = least(nv * LN_LANES, in - i);
     const size_t most = least(6, GEMM_TILE / nv);
     real *const  dweight = t->dparam[0];
-    const bool   streams = t->choice[0] && (uintptr_t)dweight % sizeof(lanes) == 0;
+    const bool   streams = t->choice[STREAMS] && (uintptr_t)dweight % sizeof(lanes) == 0;
     lanes        tile[GEMM_TILE];
     vec          found = v_zero();
-    for (size_t o = t->c_lo, ot; o < t->c_hi; o += ot) {
-        ot = next_tile(t->c_hi - o, most);
+    for (size_t o = r->o_lo, ot; o < r->o_hi; o += ot) {
+        ot = next_tile(r->o_hi - o, most);
         const gemm_outer g = {.dy = view_row(&t->dout, 0, o, 0),
                               .x = panel,
                               .out = tile,
@@ -189,9 +201,9 @@ static void dweight_panel(const ln_task *t, size_t i, size_t nv, const lanes *pa
     if (t->bad && mask_bits(v_is_nan(found)) != 0) t->bad[0] = true;
 }
 
-static void dbias(const ln_task *t) {
+static void dbias(const ln_task *t, const range *r) {
     vec found = v_zero();
-    for (size_t o = t->c_lo; o < t->c_hi; o++) {
+    for (size_t o = r->o_lo; o < r->o_hi; o++) {
         real sum = 0;
         for (size_t b = 0; b < t->n_blocks; b++) sum += lanes_sum(view_row(&t->dout, b, o, 0));
         ((real *)t->dparam[1])[o] = sum;
@@ -201,13 +213,15 @@ static void dbias(const ln_task *t) {
 }
 
 static void dparam(const ln_task *t) {
-    const size_t in = t->node->in[0].c, vectors = (in + LN_LANES - 1) / LN_LANES;
-    for (size_t v = 0, nv; v < vectors; v += nv) {
-        nv = next_tile(vectors - v, GEMM_VECTORS - 1);
-        transpose_panel(t, v * LN_LANES, nv, t->scratch);
-        dweight_panel(t, v * LN_LANES, nv, t->scratch);
+    const bool  inputs = t->choice[BY_INPUTS];
+    const range r =
+        inputs ? (range){0, t->node->out.c, t->c_lo, t->c_hi} : (range){t->c_lo, t->c_hi, 0, t->node->in[0].c};
+    for (size_t i = r.i_lo, nv; i < r.i_hi; i += nv * LN_LANES) {
+        nv = next_tile((r.i_hi - i + LN_LANES - 1) / LN_LANES, PANEL_VECTORS);
+        transpose_panel(t, i, nv, t->scratch);
+        dweight_panel(t, &r, i, nv, t->scratch);
     }
-    if (t->node->n_params > 1) dbias(t);
+    if (t->node->n_params > 1 && r.i_lo == 0) dbias(t, &r);
 }
 
 /* ------------------------------------------------------ one image at a time */

@@ -150,6 +150,8 @@ typedef struct ln_need {
     size_t band_rows;     /* rows per dparam call, when the planner runs bands; 0: all */
     size_t grain;         /* out: ranges begin at multiples of this many output channels (1 by default) */
     size_t sum_grain;     /* out: output channels that dparam likes to be given at a time (1 by default) */
+    bool   sum_inputs;    /* out: under LN_POLICY_BATCH, dparam is shared out by channels of in[0], in sixteens: then
+                             c_lo and c_hi are of those, and it computes what all outputs have of them */
     size_t choice[4];     /* out: whatever prepare decided (tile sizes): tasks give it back */
     size_t n_packed;      /* out: reals in packed */
     size_t scratch;       /* out: bytes for each thread */

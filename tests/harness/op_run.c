@@ -489,13 +489,14 @@ static void dparam_piece(state *s, range r, size_t rows, const buffer *to) {
     }
 }
 
-/* Every parameter gradient of blocks [b_lo, b_hi) into `to`, part after part of the output channels. */
+/* Every parameter gradient of blocks [b_lo, b_hi) into `to`, part after part of the channels. */
 static void dparam_of_blocks(state *s, size_t b_lo, size_t b_hi, const buffer *to) {
     const size_t n_parts = has(s, LN_HEAD) ? n_parts_of(s) : 1;
     const size_t rows = s->run->cut.dparam_blocks && has(s, LN_HEAD) ? rows_a_band(s) : s->node.out.h;
     for (size_t p = n_parts; p > 0; p--) {
         range r = {.b_lo = b_lo, .b_hi = b_hi, .h_hi = s->node.out.h};
-        channels_of(s->node.out.c, s->need.grain, p - 1, n_parts, &r.c_lo, &r.c_hi);
+        if (s->need.sum_inputs) channels_of(s->node.in[0].c, LN_LANES, p - 1, n_parts, &r.c_lo, &r.c_hi);
+        else channels_of(s->node.out.c, s->need.grain, p - 1, n_parts, &r.c_lo, &r.c_hi);
         if (r.c_lo < r.c_hi) dparam_piece(s, r, rows, to);
     }
 }
