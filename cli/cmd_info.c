@@ -40,10 +40,13 @@ static void print_layers(const ln_model *model) {
     pool_free(&owner);
 }
 
-static bool print_memory(const ln_context *context, const ln_model *model, size_t batch, ln_error *error) {
-    ln_memory many, one;
-    pool      owner = {0};
-    if (ln_model_memory(model, batch, &many, error) != LN_OK || ln_model_memory(model, 1, &one, error) != LN_OK)
+static bool print_memory(const ln_context *context, const ln_model *model, const ln_train_options *train,
+                         ln_error *error) {
+    ln_memory    many, one;
+    pool         owner = {0};
+    const size_t batch = train->batch;
+    if (ln_model_memory(model, batch, train, &many, error) != LN_OK ||
+        ln_model_memory(model, 1, train, &one, error) != LN_OK)
         return false;
     const int n_threads = ln_context_threads(context);
     table     t = {.align = "lr"};
@@ -59,19 +62,22 @@ static bool print_memory(const ln_context *context, const ln_model *model, size_
     return true;
 }
 
-static int describe(ln_context *context, ln_model *model, size_t batch, ln_error *error) {
+static int describe(ln_context *context, ln_model *model, const ln_train_options *train, ln_error *error) {
     if (!model) return say_error(error);
     print_layers(model);
-    return print_memory(context, model, batch, error) ? STATUS_OK : say_error(error);
+    return print_memory(context, model, train, error) ? STATUS_OK : say_error(error);
 }
 
 static int info_recipe(const arguments *a, ln_error *error) {
     recipe r = {0};
     int    status = STATUS_FAILED;
     if (recipe_read(&r, a->words[0], a->pairs, a->n_pairs, error)) {
-        ln_context *context = open_context((int)r.item[KEY_train_threads].number);
-        ln_model   *model = context ? recipe_model(&r, context, error) : NULL;
-        if (context) status = describe(context, model, (size_t)r.item[KEY_data_batch].number, error);
+        ln_context      *context = open_context((int)r.item[KEY_train_threads].number);
+        ln_model        *model = context ? recipe_model(&r, context, error) : NULL;
+        ln_train_options train = LN_TRAIN_OPTIONS;
+        train.batch = (size_t)r.item[KEY_data_batch].number;
+        train.optimizer = r.item[KEY_train_optimizer].text;
+        if (context) status = describe(context, model, &train, error);
         ln_model_free(model);
         ln_context_free(context);
     } else {
@@ -83,17 +89,17 @@ static int info_recipe(const arguments *a, ln_error *error) {
 }
 
 static int info_weights(const arguments *a, ln_error *error) {
-    size_t batch = 64;
+    ln_train_options train = LN_TRAIN_OPTIONS;
     for (size_t i = 0; i < a->n_pairs; i++) { /* a weights file has no values to override but this one */
         const arguments one = {.verb = a->verb, .own = a->pairs + i, .n_own = 1};
         if (!argument(&one, "batch"))
             return say_usage(a->verb, "%s: with a weights file the only key is batch", a->pairs[i]);
-        if (!argument_count(&one, "batch", 1, 65536, &batch)) return STATUS_USAGE;
+        if (!argument_count(&one, "batch", 1, 65536, &train.batch)) return STATUS_USAGE;
     }
     ln_context *context = open_context(0);
     if (!context) return STATUS_FAILED;
     ln_model *model = ln_model_load(context, a->words[0], error);
-    const int status = describe(context, model, batch, error);
+    const int status = describe(context, model, &train, error);
     ln_model_free(model);
     ln_context_free(context);
     return status;

@@ -11,7 +11,7 @@ enum { MAX_COLUMNS = 30, MAX_IMAGES = 1000000000 };
 
 /* All answers so far, of all files; row i belongs to one image. */
 typedef struct answers {
-    size_t   n, capacity, k, n_labelled, n_right;
+    size_t   n, capacity, k, n_classes, n_labelled, n_right; /* k: outputs */
     float   *logits, *probabilities;
     int64_t *labels, *truth; /* truth -1: not known */
 } answers;
@@ -22,6 +22,7 @@ typedef struct prediction {
     ln_model        *model;
     size_t           first, image; /* SIZE_MAX: not given */
     bool             inverted, shows;
+    bool             usage; /* after an error: no images can have the name that was given */
     const char      *out;
     answers          answers;
     pool             owner;
@@ -37,7 +38,7 @@ static void *grown(void *memory, size_t n, size_t size) {
 static void reserve(answers *a, size_t more) {
     a->capacity = a->n + more;
     a->logits = grown(a->logits, a->capacity * a->k, sizeof *a->logits);
-    a->probabilities = grown(a->probabilities, a->capacity * a->k, sizeof *a->probabilities);
+    a->probabilities = grown(a->probabilities, a->capacity * a->n_classes, sizeof *a->probabilities);
     a->labels = grown(a->labels, a->capacity, sizeof *a->labels);
     a->truth = grown(a->truth, a->capacity, sizeof *a->truth);
 }
@@ -53,11 +54,12 @@ static bool answer(prediction *p, const ln_data *data, ln_error *error) {
     answers     *a = &p->answers;
     const size_t n = ln_data_describe(data).n;
     reserve(a, n);
-    float *logits = a->logits + a->n * a->k, *probabilities = a->probabilities + a->n * a->k;
+    float *logits = a->logits + a->n * a->k, *probabilities = a->probabilities + a->n * a->n_classes;
     if (ln_predict(p->model, data, n == 1 ? 1 : 64, logits, probabilities, error) != LN_OK) return false;
     for (size_t i = 0; i < n; i++) {
-        a->labels[a->n + i] = (int64_t)largest(logits + i * a->k, a->k);
-        a->truth[a->n + i] = ln_data_label(data, i);
+        a->labels[a->n + i] = (int64_t)(a->k == a->n_classes ? largest(logits + i * a->k, a->k)
+                                                             : largest(probabilities + i * a->n_classes, a->n_classes));
+        a->truth[a->n + i] = images_answer(p->model, ln_data_label(data, i));
         a->n_labelled += a->truth[a->n + i] >= 0;
         a->n_right += a->truth[a->n + i] == a->labels[a->n + i];
     }
@@ -68,7 +70,7 @@ static bool answer(prediction *p, const ln_data *data, ln_error *error) {
 /* ---------------------------------------------------------------- printing */
 
 static double percent(const answers *a, size_t i) {
-    return 100 * (double)a->probabilities[i * a->k + (size_t)a->labels[i]];
+    return 100 * (double)a->probabilities[i * a->n_classes + (size_t)a->labels[i]];
 }
 
 static const char *said(const prediction *p, size_t i, pool *owner) {
@@ -140,13 +142,14 @@ static bool write_csv(const prediction *p, ln_error *error) {
     text           out = {0};
     text_add(&out, "image,class,label,probability");
     for (size_t j = 0; j < a->k; j++) text_add(&out, ",logit_%zu", j);
-    for (size_t j = 0; j < a->k; j++) text_add(&out, ",probability_%zu", j);
+    for (size_t j = 0; j < a->n_classes; j++) text_add(&out, ",probability_%zu", j);
     for (size_t i = 0; i < a->n; i++) {
         text_add(&out, "\n%zu,%lld,", i, (long long)a->labels[i]);
         if (a->truth[i] >= 0) text_add(&out, "%lld", (long long)a->truth[i]);
-        text_add(&out, ",%.9g", (double)a->probabilities[i * a->k + (size_t)a->labels[i]]);
+        text_add(&out, ",%.9g", (double)a->probabilities[i * a->n_classes + (size_t)a->labels[i]]);
         for (size_t j = 0; j < a->k; j++) text_add(&out, ",%.9g", (double)a->logits[i * a->k + j]);
-        for (size_t j = 0; j < a->k; j++) text_add(&out, ",%.9g", (double)a->probabilities[i * a->k + j]);
+        for (size_t j = 0; j < a->n_classes; j++)
+            text_add(&out, ",%.9g", (double)a->probabilities[i * a->n_classes + j]);
     }
     text_add(&out, "\n");
     const bool good = ln_file_write(p->context, p->out, out.bytes, out.n, error) == LN_OK;
@@ -158,7 +161,7 @@ static bool write_npz(const prediction *p, ln_error *error) {
     const answers *a = &p->answers;
     const ln_array arrays[] = {
         {.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
-        {.name = "probabilities", .n = a->n, .k = a->k, .floats = a->probabilities},
+        {.name = "probabilities", .n = a->n, .k = a->n_classes, .floats = a->probabilities},
         {.name = "labels", .n = a->n, .k = 1, .integers = a->labels},
         {.name = "truth", .n = a->n, .k = 1, .integers = a->truth},
     };
@@ -202,8 +205,10 @@ static bool refuse_image(const prediction *p, const char *name, size_t n, ln_err
 }
 
 static bool predict_set(prediction *p, const char *name, ln_error *error) {
-    ln_data *all = images_open(p->context, name, error);
+    ln_data *all = ln_data_open(p->context, name, "test", NULL, error);
+    p->usage = !all && error->status == LN_E_ARGUMENT;
     if (!all) return false;
+    images_fit(all, p->model);
     const size_t n = ln_data_describe(all).n, from = p->image != SIZE_MAX ? p->image : 0, before = p->answers.n;
     const size_t n_wanted = p->image != SIZE_MAX ? 1 : p->first < n ? p->first : n;
     const bool   cut = n_wanted < n || p->inverted;
@@ -223,6 +228,7 @@ static bool predict_all(prediction *p, ln_error *error) {
     p->model = ln_model_load(p->context, a->words[0], error);
     if (!p->model) return false;
     p->answers.k = ln_model_outputs(p->model);
+    p->answers.n_classes = ln_model_class_count(p->model);
     for (size_t i = 1; i < a->n_words; i++)
         if (!(images_is_picture(a->words[i]) ? predict_picture(p, a->words[i], error)
                                              : predict_set(p, a->words[i], error)))
@@ -260,7 +266,8 @@ static int run(const arguments *a) {
     if (!read_arguments(&p, a)) return STATUS_USAGE;
     p.context = open_context(threads_for(a, &p));
     if (!p.context) return STATUS_FAILED;
-    const int status = predict_all(&p, &error) ? STATUS_OK : say_error(&error);
+    int status = STATUS_OK;
+    if (!predict_all(&p, &error)) status = p.usage ? say_usage(a->verb, "%s", error.message) : say_error(&error);
     free(p.answers.logits), free(p.answers.probabilities), free(p.answers.labels), free(p.answers.truth);
     ln_model_free(p.model);
     ln_context_free(p.context);
@@ -271,17 +278,18 @@ static int run(const arguments *a) {
 const verb verb_predict = {
     .name = "predict",
     .summary = "say what pictures show",
-    .usage = "predict WEIGHTS FILE ... [first=N] [image=N] [invert=true] [out=FILE] [--show]",
+    .usage = "predict WEIGHTS FILE ... [first=N] [image=N] [invert=true] [out=NAME] [--show]",
     .help = "Prints class and probability of each image, and whether that is right where the\n"
-            "label is known. FILE is a PNG or PGM picture of any size, an IDX file (also .gz),\n"
-            "mnist:test or mnist:train.\n"
+            "label is known. FILE is a picture (PNG or PGM) or a set, such as mnist:test;\n"
+            "linnet help images says what else.\n"
             "\n"
             "  --show       draws the images\n"
             "  first=N      the first N images of a set only\n"
             "  image=N      image N of a set only, counted from 0\n"
             "  invert=true  turns dark on light into light on dark, as MNIST is\n"
-            "  out=FILE     writes FILE.csv, or FILE.npz with the arrays logits, probabilities\n"
-            "               and labels (the classes said), and truth where labels are known\n"
+            "  out=NAME     writes a table for a name that ends in .csv; for one in .npz the\n"
+            "               arrays logits, probabilities, labels (the classes said) and, where\n"
+            "               it is known, truth\n"
             "\n"
             "  linnet predict runs/1/weights/last.safetensors seven.png\n"
             "  linnet predict runs/1/weights/last.safetensors mnist:test first=10 --show\n",

@@ -7,19 +7,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A signal handler can reach nothing else: set by Ctrl-C, read after each step. */
 static volatile sig_atomic_t stop_asked;
 
+/* The first signal ends training after the step, which may take long; the second one, of whichever kind, does what it
+ * does to any program: it ends it, here and now. */
 static void on_signal(int number) {
-    (void)number;
+    if (stop_asked) {
+        signal(number, SIG_DFL);
+        raise(number); /* arrives when this handler returns */
+    }
     stop_asked = 1;
 }
 
-/* The first Ctrl-C ends training after the step, a second one ends the program. Without a reader of its output,
- * training goes on. */
+/* Without a reader of its output, training goes on. */
 static void listen(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -74,6 +79,25 @@ static bool is_plain(const char *name) {
     return text_is_utf8(name, strlen(name));
 }
 
+/* Weights are drawn only where there can be memory to train them: one look at the plan is quicker than both. */
+static bool fits_memory(training *t, ln_error *error) {
+    const recipe_item *batch = &t->recipe.item[KEY_data_batch];
+    const size_t       n_images = ln_data_describe(t->data.train).n, wanted = (size_t)batch->number;
+    const size_t       machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGE_SIZE);
+    ln_memory          memory;
+    ln_train_options   train = LN_TRAIN_OPTIONS;
+    train.optimizer = t->recipe.item[KEY_train_optimizer].text;
+    if (ln_model_memory(t->model, wanted < n_images ? wanted : n_images, &train, &memory, error) != LN_OK) return false;
+    if (memory.training <= machine) return true;
+    error->status = LN_E_MEMORY;
+    snprintf(error->message, sizeof error->message,
+             "%.200s: training in batches of %s takes %s of memory, and this machine has %s: make the batch or the "
+             "layers smaller (linnet info shows what they take)",
+             t->recipe.file, batch->text, text_bytes(&t->recipe.owner, memory.training),
+             text_bytes(&t->recipe.owner, machine));
+    return false;
+}
+
 static bool prepare(training *t, const arguments *a, ln_error *error) {
     const char *name = argument(a, "name"), *project = argument(a, "project");
     if (!recipe_read(&t->recipe, a->words[0], a->pairs, a->n_pairs, error)) return false;
@@ -81,6 +105,7 @@ static bool prepare(training *t, const arguments *a, ln_error *error) {
     if (!t->context) return false;
     t->model = recipe_model(&t->recipe, t->context, error);
     if (!t->model || !recipe_open(&t->recipe, t->context, t->model, &t->data, error)) return false;
+    if (!fits_memory(t, error)) return false;
     if (ln_model_initialize(t->model, (uint64_t)whole(t, KEY_train_seed), error) != LN_OK) return false;
     text resolved = {0};
     text_add(&resolved, "# %s with all its values, as used by %s\n",
@@ -94,8 +119,10 @@ static bool prepare(training *t, const arguments *a, ln_error *error) {
 static void print_head(const training *t) {
     size_t n_parameters = 0;
     pool   owner = {0};
-    for (size_t i = 0; i < ln_model_parameter_count(t->model); i++)
-        n_parameters += ln_model_parameter(t->model, i).count;
+    for (size_t i = 0; i < ln_model_parameter_count(t->model); i++) {
+        const ln_parameter p = ln_model_parameter(t->model, i);
+        if (p.learned) n_parameters += p.count;
+    }
     const int n_threads = ln_context_threads(t->context);
     printf("%s: %s parameters, %s images, %d thread%s (%s), into %s\n", t->recipe.file,
            text_count(&owner, n_parameters), text_count(&owner, ln_data_describe(t->data.train).n), n_threads,
@@ -111,6 +138,7 @@ static ln_status learn(training *t, ln_error *error) {
     options.optimizer = t->recipe.item[KEY_train_optimizer].text;
     options.schedule = t->recipe.item[KEY_train_schedule].text;
     options.seed = (uint64_t)whole(t, KEY_train_seed);
+    options.in_order = whole(t, KEY_data_shuffle) <= 0;
     options.validation = t->data.validation;
     options.test = t->data.test;
     options.progress = on_progress;
@@ -197,7 +225,8 @@ const verb verb_train = {
             "                  data.val=0.1, train.optimizer.momentum=0, model.layers.0.kernel=3,\n"
             "                  loss=\"cross_entropy reduction=sum\"; linnet help recipe lists all\n"
             "\n"
-            "Ctrl-C ends training after the current step and keeps the weights.\n"
+            "Ctrl-C (or SIGTERM, SIGHUP) ends training after the current step and keeps the\n"
+            "weights; a second one ends it at once, with status 128 + the signal's number.\n"
             "\n"
             "  linnet train recipes/lenet5.yaml\n"
             "  linnet train recipes/lenet5.yaml name=slow lr=0.01 seed=2\n",

@@ -52,13 +52,16 @@ static void print_confusion(const ln_model *model, const uint64_t *confusion, si
 }
 
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
-    const char  *name = argument(a, "data");
+    const char  *given = argument(a, "data"), *name = given ? given : "mnist:test";
     ln_model    *model = ln_model_load(context, a->words[0], error);
-    ln_data     *data = model ? images_open(context, name ? name : "mnist:test", error) : NULL;
-    const size_t k = model ? ln_model_outputs(model) : 0;
+    ln_data     *data = model ? ln_data_open(context, name, "test", NULL, error) : NULL;
+    const size_t k = model ? ln_model_class_count(model) : 0;
+    const bool   data_opened = data != NULL;
     uint64_t    *confusion = take(k * k, sizeof *confusion);
     ln_metrics   m;
-    const bool   good = data && ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
+    if (data) images_fit(data, model);
+    const bool good =
+        data && images_keep_known(data, model, error) && ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
     if (good) {
         print_classes(model, confusion, k);
         print_confusion(model, confusion, k);
@@ -67,6 +70,7 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     free(confusion);
     ln_data_free(data);
     ln_model_free(model);
+    if (!good && k && !data_opened && error->status == LN_E_ARGUMENT) return say_usage(a->verb, "%s", error->message);
     return good ? STATUS_OK : say_error(error);
 }
 
@@ -88,8 +92,7 @@ const verb verb_val = {
     .help = "Prints loss, accuracy, precision and recall of each class, and the confusion\n"
             "matrix. The weights file alone says what the network is.\n"
             "\n"
-            "  data=IMAGES  mnist:test (the default), mnist:train, or an IDX file whose labels\n"
-            "               lie beside it\n"
+            "  data=IMAGES  what to measure on (mnist:test); linnet help images says what else\n"
             "  batch=N      images at a time (64)\n"
             "\n"
             "  linnet val runs/1/weights/last.safetensors\n",

@@ -6,16 +6,71 @@
 #include <stdlib.h>
 #include <string.h>
 
-ln_data *images_open(ln_context *context, const char *name, ln_error *error) {
-    static const char mnist[] = "mnist:";
-    if (strcmp(name, "mnist") == 0) return ln_data_open(context, "mnist", "test", NULL, error);
-    if (strncmp(name, mnist, sizeof mnist - 1) != 0) return ln_data_open(context, name, "test", NULL, error);
-    const char *split = name + sizeof mnist - 1;
-    if (strcmp(split, "train") == 0 || strcmp(split, "test") == 0)
-        return ln_data_open(context, "mnist", split, NULL, error);
-    error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "'%.200s': MNIST has the parts mnist:train and mnist:test", name);
-    return NULL;
+const char images_help[] =
+    "Images are named in the same way everywhere: in a recipe's data.name and data.test,\n"
+    "in data= of val, as a FILE of predict.\n"
+    "\n"
+    "  mnist        the images of MNIST, which come with linnet: 60 000 to train on, 10 000\n"
+    "               to test on\n"
+    "  points       points in the plane, drawn: points n=211 noise=0.3 seed=1\n"
+    "  FILE         IDX, CSV, NPZ or NPY, by its contents; gzipped or not\n"
+    "  PICTURE      for predict alone: a PNG or PGM picture of any size\n"
+    "\n"
+    "mnist, points and NPZ have two parts: data.name means the training images, all else the\n"
+    "test images. NAME:train and NAME:test choose: mnist:train, data.npz:test.\n"
+    "\n"
+    "  IDX    unsigned bytes, images x rows x columns or images x channels x rows x columns.\n"
+    "         Labels are read from the file beside it whose name has labels-idx1 for\n"
+    "         images-idx3 (or -idx4)\n"
+    "  CSV    a line an image, with a header or without. The column called label, class,\n"
+    "         target or y (not beside an x) holds the labels; without a header they are the\n"
+    "         first column, where that holds whole numbers that differ, or else the last. A\n"
+    "         line of c*h*w values becomes an image of model.input's shape\n"
+    "  NPZ    arrays whose names say what they are: x_train, y_train, x_test, y_test, or\n"
+    "         train_images, train_labels, test_x012, test_y012, images, labels. Labels are\n"
+    "         numbers or one-hot; images n x values, n x rows x columns, or with channels\n"
+    "         before or (where 1 or 3) behind rows and columns\n"
+    "  NPY    one array of images, without labels\n"
+    "\n"
+    "Labels are whole numbers from 0. Values that are whole numbers 0 to 255 throughout are\n"
+    "kept as bytes (floats of NPZ and NPY stay floats), and data.scale divides bytes by 255.\n"
+    "MNIST is looked for in the folder that LINNET_DATA names, or else where linnet's data are.\n";
+
+void images_fit(ln_data *data, const ln_model *model) {
+    const ln_data_info i = ln_data_describe(data);
+    size_t             c, h, w;
+    ln_model_input_shape(model, &c, &h, &w);
+    if (i.h == 1 && i.w == 1 && i.c == c * h * w) ln_data_reshape(data, c, h, w, NULL);
+}
+
+/* The labels that the network's outputs stand for; 0: their names are no labels. */
+static size_t named_labels(const ln_model *model, int labels[256]) {
+    const size_t n = ln_model_class_count(model);
+    if (n > 256) return 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *const name = ln_model_class(model, i);
+        const size_t      length = name ? strspn(name, "0123456789") : 0;
+        if (length == 0 || length > 3 || name[length]) return 0;
+        labels[i] = (int)strtoul(name, NULL, 10);
+    }
+    return n;
+}
+
+int images_answer(const ln_model *model, int label) {
+    int          labels[256];
+    const size_t n = named_labels(model, labels);
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] == label) return (int)i;
+    return n ? -1 : label;
+}
+
+bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error) {
+    int          labels[256];
+    const size_t n = named_labels(model, labels);
+    bool         same = (size_t)ln_data_describe(data).n_classes <= n;
+    for (size_t i = 0; i < n; i++) same = same && labels[i] == (int)i;
+    if (n == 0 || same || !ln_data_describe(data).has_labels) return true;
+    return ln_data_keep_classes(data, labels, n, error) == LN_OK;
 }
 
 bool images_is_picture(const char *path) {

@@ -1,12 +1,20 @@
-/* images.h: the images a verb is given: "mnist", "mnist:train", "mnist:test", an IDX file, a picture. */
+/* images.h: the images a verb or a recipe is given, what they are called, and how they look. */
 #ifndef LN_CLI_IMAGES_H
 #define LN_CLI_IMAGES_H
 
 #include "linnet.h"
 #include "text.h"
 
-/* MNIST (its test set unless said otherwise) or an IDX file. */
-ln_data *images_open(ln_context *context, const char *name, ln_error *error);
+/* What linnet help images says: how images are named everywhere. */
+extern const char images_help[];
+
+/* Lines of as many values as the model's input has become images of its shape. */
+void images_fit(ln_data *data, const ln_model *model);
+/* The output that stands for a label of some data: by its name, where the network was trained on some labels only. -1:
+ * none does. */
+int images_answer(const ln_model *model, int label);
+/* Leaves of labelled images those whose labels the network was trained on, numbered as its outputs. */
+bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error);
 /* A PNG or PGM file, by its first bytes. */
 bool images_is_picture(const char *path);
 /* Images from to from+n-1 of data as a set of their own; inverted turns bytes over (255 - value). Memory is the

@@ -21,11 +21,36 @@ enum { N_SECTIONS = 3 };
 const char *recipe_key_name(recipe_key key) { return recipe_rules[key].path; }
 const char *recipe_key_help(recipe_key key) { return recipe_rules[key].help; }
 const char *recipe_key_preset(recipe_key key) { return recipe_rules[key].preset; }
+bool        recipe_key_kind(recipe_key key, ln_kind *kind) { return recipe_kind(recipe_rules[key].type, kind); }
+bool        recipe_key_is(recipe_key key, const char *word) {
+           return strcmp(recipe_rules[key].path, word) == 0 || strcmp(recipe_rules[key].name, word) == 0;
+}
+
+const char *recipe_section(size_t i) { return i < N_SECTIONS ? sections[i] : NULL; }
+
+const char *recipe_key_values(recipe_key key, pool *owner) {
+    const recipe_rule *rule = &recipe_rules[key];
+    switch (rule->type) {
+    case TYPE_WHOLE: return pool_format(owner, "whole number, %.0f to %.0f", rule->low, rule->high);
+    case TYPE_FRACTION: return "number from 0 to less than 1";
+    case TYPE_SCALE: return "number above 0 or auto";
+    case TYPE_NORMALIZE: return "auto, none or MEAN/DEVIATION";
+    case TYPE_BATCH: return pool_format(owner, "whole number, %.0f to %.0f, or all", rule->low, rule->high);
+    case TYPE_BOOL: return "true or false";
+    case TYPE_ROWS: return "FIRST-LAST or all";
+    case TYPE_CLASSES: return "list of labels or all";
+    case TYPE_SHAPE: return "CxHxW";
+    case TYPE_LAYERS: return "list";
+    case TYPE_TEXT: return "name or path";
+    default: return "one line";
+    }
+}
 
 /* ---------------------------------------------------------------- messages */
 
+/* A file that is not there or damaged, or too little memory, is no wrong usage, whoever named it. */
 bool recipe_blame(recipe *r, const recipe_item *where, ln_error *error) {
-    r->usage = where->override != NULL;
+    r->usage = where->override && error && (error->status == LN_E_ARGUMENT || error->status == LN_E_SHAPE);
     if (!error) return false;
     char place[256];
     if (where->override) snprintf(place, sizeof place, "%.100s: ", where->override);
@@ -85,8 +110,8 @@ static bool check_whole(recipe *r, const recipe_rule *rule, recipe_item *item, l
     const bool   whole = length > 0 && length <= 16 && s[length] == '\0';
     item->number = whole ? (double)strtoull(s, NULL, 10) : -1;
     if (whole && item->number >= rule->low && item->number <= rule->high) return true;
-    return recipe_fail(r, item, error, "%s is '%.60s', but must be a whole number from %.0f to %.0f", rule->path, s,
-                       rule->low, rule->high);
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be a whole number from %.0f to %.0f%s", rule->path, s,
+                       rule->low, rule->high, rule->type == TYPE_BATCH ? ", or all" : "");
 }
 
 static bool check_fraction(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
@@ -128,12 +153,90 @@ static bool check_shape(recipe *r, const recipe_rule *rule, recipe_item *item, l
     return true;
 }
 
+bool recipe_normalize(const char *value, double *mean, double *std, size_t *n) {
+    const char *end;
+    *n = 0;
+    if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0) return true;
+    *n = 2;
+    return read_number(value, &end, mean) && *end == '/' && read_number(end + 1, &end, std) && *end == '\0' && *std > 0;
+}
+
 static bool check_normalize(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
     static const char *const words[] = {"auto", "none"};
+    double                   mean, std;
+    size_t                   n;
+    if (recipe_normalize(item->text, &mean, &std, &n)) return true;
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be auto, none or MEAN/DEVIATION, such as 0.13/0.31%s",
+                       rule->path, item->text, recipe_hint(&r->owner, item->text, words, 2));
+}
+
+static bool check_batch(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    item->number = rule->high;
+    if (strcmp(item->text, "all") == 0) return true;
+    return check_whole(r, rule, item, error);
+}
+
+static bool check_bool(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    static const char *const words[] = {"false", "true"};
     for (size_t i = 0; i < 2; i++)
-        if (strcmp(item->text, words[i]) == 0) return true;
-    return recipe_fail(r, item, error, "%s is '%.60s', but must be auto or none%s", rule->path, item->text,
+        if (strcmp(item->text, words[i]) == 0) return item->number = (double)i, true;
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be true or false%s", rule->path, item->text,
                        recipe_hint(&r->owner, item->text, words, 2));
+}
+
+/* "1-10000", counted from 1 with the last one in it; "7" is that one. */
+bool recipe_rows(const char *value, size_t *first, size_t *n) {
+    size_t      bound[2] = {0};
+    const char *s = value;
+    *first = *n = 0;
+    if (strcmp(value, "all") == 0) return true;
+    for (size_t i = 0; i < 2; i++) {
+        const size_t length = strspn(s, "0123456789");
+        if (length == 0 || length > 12) return false;
+        bound[i] = strtoull(s, NULL, 10);
+        s += length + strspn(s + length, " ");
+        if (i == 0 && *s == '\0') bound[++i] = bound[0];
+        else if (i == 0 && *s++ != '-') return false;
+        s += strspn(s, " ");
+    }
+    if (*s || bound[0] < 1 || bound[1] < bound[0]) return false;
+    *first = bound[0] - 1;
+    *n = bound[1] - *first;
+    return true;
+}
+
+static bool check_rows(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    size_t first, n;
+    if (recipe_rows(item->text, &first, &n)) return true;
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be FIRST-LAST, counted from 1, such as 1-10000, or all",
+                       rule->path, item->text);
+}
+
+/* "0, 1, 2", with or without brackets. */
+bool recipe_classes(const char *value, int classes[MAX_CLASSES], size_t *n) {
+    *n = 0;
+    if (strcmp(value, "all") == 0) return true;
+    const char *s = value + (*value == '[');
+    for (;;) {
+        s += strspn(s, " ");
+        const size_t length = strspn(s, "0123456789");
+        if (length == 0 || length > 3 || *n == MAX_CLASSES) return false;
+        classes[(*n)++] = (int)strtoul(s, NULL, 10);
+        s += length + strspn(s + length, " ");
+        if (*s != ',') break;
+        s++;
+    }
+    if (*s == ']' && *value == '[') s++;
+    else if (*value == '[') return false;
+    return *s == '\0';
+}
+
+static bool check_classes(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    int    classes[MAX_CLASSES];
+    size_t n;
+    if (recipe_classes(item->text, classes, &n)) return true;
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be a list of labels, such as [0, 1, 2], or all",
+                       rule->path, item->text);
 }
 
 bool recipe_kind(recipe_type type, ln_kind *kind) {
@@ -142,6 +245,7 @@ bool recipe_kind(recipe_type type, ln_kind *kind) {
     case TYPE_LOSS: *kind = LN_KIND_LOSS; return true;
     case TYPE_OPTIMIZER: *kind = LN_KIND_OPTIMIZER; return true;
     case TYPE_SCHEDULE: *kind = LN_KIND_SCHEDULE; return true;
+    case TYPE_INIT: *kind = LN_KIND_INIT; return true;
     default: return false;
     }
 }
@@ -153,16 +257,21 @@ bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_erro
         return recipe_fail(r, item, error, "%s is not UTF-8 text", rule->path);
     switch (rule->type) {
     case TYPE_WHOLE: return check_whole(r, rule, item, error);
+    case TYPE_BATCH: return check_batch(r, rule, item, error);
+    case TYPE_BOOL: return check_bool(r, rule, item, error);
+    case TYPE_ROWS: return check_rows(r, rule, item, error);
+    case TYPE_CLASSES: return check_classes(r, rule, item, error);
     case TYPE_FRACTION: return check_fraction(r, rule, item, error);
     case TYPE_SCALE: return check_scale(r, rule, item, error);
     case TYPE_SHAPE: return check_shape(r, rule, item, error);
     case TYPE_NORMALIZE: return check_normalize(r, rule, item, error);
+    case TYPE_INIT:
     case TYPE_LOSS:
     case TYPE_OPTIMIZER:
     case TYPE_SCHEDULE:
         recipe_kind(rule->type, &kind);
         return ln_catalogue_check(kind, item->text, error) == LN_OK || recipe_blame(r, item, error);
-    default: return true; /* text; layers and init are checked where the model is built */
+    default: return true; /* text; layers are checked where the model is built */
     }
 }
 
@@ -199,10 +308,27 @@ static bool read_layers(recipe *r, const tree *list, ln_error *error) {
     return true;
 }
 
+/* A YAML list of classes as the text that an override would have. */
+static bool read_list(recipe *r, recipe_item *item, const tree *list, ln_error *error) {
+    text joined = {0};
+    for (const tree *t = list->first; t; t = t->next) {
+        if (t->kind != TREE_TEXT) {
+            text_free(&joined);
+            return recipe_fail(r, item, error, "data.classes holds %s, but must be a list of labels, such as [0, 1, 2]",
+                               kind_words(t));
+        }
+        text_add(&joined, "%s%s", t == list->first ? "" : ", ", t->text);
+    }
+    item->text = joined.bytes ? recipe_tidy(&r->owner, joined.bytes) : "";
+    text_free(&joined);
+    return true;
+}
+
 static bool read_value(recipe *r, const recipe_rule *rule, const tree *t, ln_error *error) {
     recipe_item *item = &r->item[rule - recipe_rules];
     item->line = t->line;
     if (rule->type == TYPE_LAYERS) return read_layers(r, t, error);
+    if (rule->type == TYPE_CLASSES && t->kind == TREE_LIST) return read_list(r, item, t, error);
     if (t->kind != TREE_TEXT)
         return recipe_fail(r, item, error, "%s is %s, but must be one value (%s)", rule->path, kind_words(t),
                            rule->help);
@@ -210,18 +336,28 @@ static bool read_value(recipe *r, const recipe_rule *rule, const tree *t, ln_err
     return true;
 }
 
+const char *recipe_section_keys(pool *owner, const char *section) {
+    size_t n = 0, i = 0;
+    text   keys = {0};
+    for (size_t k = 0; k < KEY_COUNT; k++) n += strcmp(recipe_rules[k].section, section) == 0;
+    for (size_t k = 0; k < KEY_COUNT; k++) {
+        if (strcmp(recipe_rules[k].section, section) != 0) continue;
+        text_add(&keys, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", recipe_rules[k].name);
+        i++;
+    }
+    const char *list = pool_copy(owner, keys.bytes, keys.n);
+    text_free(&keys);
+    return list;
+}
+
 static bool unknown_key(recipe *r, const tree *t, const char *section, ln_error *error) {
     const char       *words[KEY_COUNT];
     size_t            n = 0;
-    text              allowed = {0};
     const recipe_item where = at_line(t->key_line);
     for (size_t k = 0; k < KEY_COUNT; k++)
         if (strcmp(recipe_rules[k].section, section) == 0) words[n++] = recipe_rules[k].name;
-    for (size_t i = 0; i < n; i++) text_add(&allowed, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", words[i]);
-    recipe_fail(r, &where, error, "unknown key '%.60s' in %s: its keys are %s%s", t->key, section, allowed.bytes,
-                recipe_hint(&r->owner, t->key, words, n));
-    text_free(&allowed);
-    return false;
+    return recipe_fail(r, &where, error, "unknown key '%.60s' in %s: its keys are %s%s", t->key, section,
+                       recipe_section_keys(&r->owner, section), recipe_hint(&r->owner, t->key, words, n));
 }
 
 static bool read_section(recipe *r, const tree *section, ln_error *error) {

@@ -18,7 +18,7 @@ typedef struct recipe_item {
     const char *text;     /* the value as written, spaces at its ends and doubled ones taken out */
     const char *override; /* the whole "key=value" it came from, or NULL: from the file */
     size_t      line;     /* in the file; 0: the key is absent and text its default */
-    double      number;   /* WHOLE, FRACTION, SCALE (0: auto) */
+    double      number;   /* WHOLE, BATCH (all: the most there can be), BOOL, FRACTION, SCALE (0: auto) */
 } recipe_item;
 
 typedef struct recipe {
@@ -44,8 +44,8 @@ ln_model *recipe_model(recipe *r, ln_context *context, ln_error *error);
 
 typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; /* the last two may be NULL */
 
-/* Opens the data, splits off the validation part, and tells model (may be NULL) how to preprocess. False on error;
- * recipe_data_free what it filled in any case. */
+/* Opens the data, checks that they fit the model, splits off the validation part, and tells the model how to
+ * preprocess. False on error; recipe_data_free what it filled in any case. */
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
 void recipe_data_free(recipe_data *data);
 
@@ -57,5 +57,13 @@ const char *recipe_key_name(recipe_key key);
 const char *recipe_key_help(recipe_key key);
 /* The default as written, or NULL. */
 const char *recipe_key_preset(recipe_key key);
+/* "whole number, 1 to 65536". */
+const char *recipe_key_values(recipe_key key, pool *owner);
+/* Is it called so, with or without its section? */
+bool recipe_key_is(recipe_key key, const char *word);
+/* The catalogue that its lines are from; false where they are from none. */
+bool recipe_key_kind(recipe_key key, ln_kind *kind);
+/* "data", "model", "train", NULL. */
+const char *recipe_section(size_t i);
 
 #endif

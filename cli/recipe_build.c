@@ -1,4 +1,5 @@
 /* recipe_build.c: a checked recipe as calls of the library. */
+#include "images.h"
 #include "recipe_internal.h"
 
 #include <stdio.h>
@@ -27,26 +28,61 @@ static bool open_test(recipe *r, ln_context *context, recipe_data *data, ln_erro
     const recipe_item *test = &r->item[KEY_data_test];
     const char        *name = r->item[KEY_data_name].text;
     const bool         is_auto = strcmp(test->text, "auto") == 0;
-    if (strcmp(test->text, "none") == 0 || (is_auto && strcmp(name, "mnist") != 0)) return true;
-    data->test = ln_data_open(context, is_auto ? name : test->text, "test", NULL, error);
+    const bool         is_mnist = strcmp(name, "mnist") == 0 || strcmp(name, "mnist:train") == 0;
+    if (strcmp(test->text, "none") == 0 || (is_auto && !is_mnist)) return true;
+    data->test = ln_data_open(context, is_auto ? "mnist:test" : test->text, "test", NULL, error);
     return data->test || recipe_blame(r, test, error);
+}
+
+/* The rows of the file, then the classes that are wanted of them. */
+static bool keep(recipe *r, ln_data *images, recipe_key rows_key, ln_error *error) {
+    const recipe_item *rows = &r->item[rows_key], *wanted = &r->item[KEY_data_classes];
+    int                classes[MAX_CLASSES];
+    size_t             first = 0, n = 0;
+    recipe_rows(rows->text, &first, &n);
+    if (n && ln_data_keep_rows(images, first, n, error) != LN_OK) return recipe_blame(r, rows, error);
+    recipe_classes(wanted->text, classes, &n);
+    return n == 0 || ln_data_keep_classes(images, classes, n, error) == LN_OK || recipe_blame(r, wanted, error);
 }
 
 static bool preprocess(recipe *r, ln_model *model, const ln_data *train, ln_error *error) {
     const recipe_item *scale = &r->item[KEY_data_scale];
     ln_preprocess      how = {.scale = scale->number, .mean = 0, .std = 1};
     if (how.scale <= 0) how.scale = ln_data_describe(train).is_float ? 1 : 1.0 / 255;
+    size_t n = 0;
+    recipe_normalize(r->item[KEY_data_normalize].text, &how.mean, &how.std, &n);
     if (strcmp(r->item[KEY_data_normalize].text, "auto") == 0) how = ln_data_fit(train, how.scale);
     return ln_model_set_preprocess(model, how, error) == LN_OK || recipe_blame(r, scale, error);
 }
 
-/* Images of another shape than the network's are refused before anything is written. */
-static bool fits(recipe *r, const ln_data *train, ln_error *error) {
-    const ln_data_info i = ln_data_describe(train);
-    if (i.c == r->c && i.h == r->h && i.w == r->w) return true;
-    return recipe_fail(r, &r->item[KEY_model_input], error,
-                       "model.input is %s, but the images of %.80s are %zux%zux%zu: change one of them",
-                       r->item[KEY_model_input].text, r->item[KEY_data_name].text, i.c, i.h, i.w);
+/* Images that the network cannot learn from are refused before anything is said or written. */
+static bool fits(recipe *r, const ln_model *model, ln_data *images, const recipe_item *name, ln_error *error) {
+    images_fit(images, model);
+    const ln_data_info i = ln_data_describe(images);
+    const size_t       n_classes = ln_model_class_count(model);
+    const recipe_item *last = &r->layers[r->n_layers - 1];
+    if (i.c != r->c || i.h != r->h || i.w != r->w)
+        return recipe_fail(r, &r->item[KEY_model_input], error,
+                           "model.input is %s, but the images of %.80s are %zux%zux%zu: change one of them",
+                           r->item[KEY_model_input].text, name->text, i.c, i.h, i.w);
+    if (!i.has_labels)
+        return recipe_fail(r, name, error,
+                           "%.80s has no labels to learn or test from: put them beside it (linnet help images)",
+                           name->text);
+    if ((size_t)i.n_classes > n_classes)
+        return recipe_fail(r, last, error,
+                           "the last layer, '%.60s', tells %zu classes apart, but the labels of %.80s name %d: give it "
+                           "%d outputs",
+                           last->text, n_classes, name->text, i.n_classes, i.n_classes);
+    return true;
+}
+
+static bool check_whole_batch(recipe *r, const ln_data *train, ln_error *error) {
+    const recipe_item *batch = &r->item[KEY_data_batch];
+    const size_t       n = ln_data_describe(train).n;
+    if (strcmp(batch->text, "all") != 0 || (double)n <= batch->number) return true;
+    return recipe_fail(r, batch, error, "data.batch is all, but there are %zu images and a step takes %.0f at most", n,
+                       batch->number);
 }
 
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
@@ -54,12 +90,16 @@ bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *d
     *data = (recipe_data){0};
     data->train = ln_data_open(context, name->text, "train", NULL, error);
     if (!data->train) return recipe_blame(r, name, error);
-    if (!fits(r, data->train, error) || !open_test(r, context, data, error)) return false;
+    if (!keep(r, data->train, KEY_data_rows, error) || !fits(r, model, data->train, name, error)) return false;
+    if (!open_test(r, context, data, error)) return false;
+    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) ||
+                       !fits(r, model, data->test, &r->item[KEY_data_test], error)))
+        return false;
     if (val->number > 0) {
         data->validation = ln_data_split(data->train, val->number, (uint64_t)r->item[KEY_train_seed].number, error);
         if (!data->validation) return recipe_blame(r, val, error);
     }
-    return !model || preprocess(r, model, data->train, error);
+    return check_whole_batch(r, data->train, error) && preprocess(r, model, data->train, error);
 }
 
 void recipe_data_free(recipe_data *data) {

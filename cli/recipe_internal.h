@@ -5,8 +5,8 @@
 #include "recipe.h"
 
 typedef enum recipe_type {
-    TYPE_TEXT, TYPE_WHOLE, TYPE_FRACTION, TYPE_NORMALIZE, TYPE_SCALE, TYPE_SHAPE, TYPE_INIT, TYPE_LAYERS, TYPE_LOSS,
-    TYPE_OPTIMIZER, TYPE_SCHEDULE
+    TYPE_TEXT, TYPE_WHOLE, TYPE_BATCH, TYPE_BOOL, TYPE_FRACTION, TYPE_ROWS, TYPE_CLASSES, TYPE_NORMALIZE, TYPE_SCALE,
+    TYPE_SHAPE, TYPE_INIT, TYPE_LAYERS, TYPE_LOSS, TYPE_OPTIMIZER, TYPE_SCHEDULE
 } recipe_type;
 
 typedef struct recipe_rule {
@@ -30,12 +30,22 @@ const char *recipe_hint(pool *owner, const char *word, const char *const *words,
 /* value without spaces at its ends, runs of white space as one space. */
 const char *recipe_tidy(pool *owner, const char *value);
 
+/* "input, init and layers". */
+const char *recipe_section_keys(pool *owner, const char *section);
+
 /* Checks item's text as the rule says and sets its number or the recipe's shape. */
 bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error);
 /* Applies the command line's overrides to a recipe read from a file. */
 bool recipe_override(recipe *r, const char *const *overrides, size_t n, ln_error *error);
 
-/* A line of TYPE_LOSS, …; layers, too. Returns false for TYPE_INIT, which is in no catalogue. */
+enum { MAX_CLASSES = 256 };
+
+/* What a value of these types says. False where it is not well formed; "all" (and auto, none) is, and leaves n at 0. */
+bool recipe_rows(const char *value, size_t *first, size_t *n);
+bool recipe_classes(const char *value, int classes[MAX_CLASSES], size_t *n);
+bool recipe_normalize(const char *value, double *mean, double *std, size_t *n);
+
+/* The catalogue that a line of TYPE_LOSS, … is from; false for other values. */
 bool recipe_kind(recipe_type type, ln_kind *kind);
 
 #endif

@@ -147,6 +147,11 @@ static bool unknown(recipe *r, const assignment *a, const char *word, ln_error *
     size_t      n = 0;
     for (size_t k = 0; k < KEY_COUNT; k++) words[n++] = recipe_rules[k].name;
     const size_t n_keys = n;
+    for (size_t s = 0; recipe_section(s); s++)
+        if (a->n_parts == 1 && strcmp(word, recipe_section(s)) == 0)
+            return fail_here(r, a, error,
+                             "%s is a section of the recipe and has no value; its keys are %s, written %s.KEY=VALUE",
+                             word, recipe_section_keys(&r->owner, word), word);
     for (size_t k = 0; k < KEY_COUNT; k++)
         if (is_line(recipe_rules[k].type) && r->item[k].text)
             n += arguments_of(&r->owner, recipe_rules[k].type, r->item[k].text, words + n);
@@ -215,7 +220,10 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
             *item = (recipe_item){.text = a->value, .override = a->whole, .line = item->line};
             return true; /* checked at the end */
         }
-        if (!is_line(rule->type) || a->n_parts > from + 2) return unknown(r, a, a->part[from + 1], error);
+        if (!is_line(rule->type))
+            return fail_here(r, a, error, "%s is one value and has no arguments: write %s=VALUE", rule->path,
+                             rule->path);
+        if (a->n_parts > from + 2) return unknown(r, a, a->part[from + 2], error);
         return whole || change_argument(r, a, rule->type, item, a->part[from + 1], error);
     }
     return whole || change_short(r, a, error);

@@ -88,9 +88,12 @@ typedef struct ln_data_info {
     size_t n_bytes;     /* held in memory */
 } ln_data_info;
 
-/* name: "mnist", or the path of an IDX image file (gzip or not; labels, where a sibling "-labels-idx1-" exists).
- * split: "train" or "test". MNIST is looked for in folder (may be NULL), $LINNET_DATA, beside the command and in
- * the installed share folder, and its SHA-256 is checked. */
+/* name: "mnist"; "points n=211 noise=0.3 seed=1", drawn; or the path of a file, whose contents say what it is: IDX images
+ * (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not) or NPZ. An image
+ * in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
+ * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too. MNIST is
+ * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its SHA-256
+ * is checked. */
 LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder,
                              ln_error *error);
 /* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
@@ -105,6 +108,14 @@ LN_API ln_data *ln_data_from_picture(ln_context *context, const char *path, size
 /* Takes about fraction of the images (0 < fraction < 1), drawn by seed, out of data into the result; both views
  * share the pixels, which live until both are freed. */
 LN_API ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error);
+/* Keeps n images from image `first` (counted from 0), or those of n classes, which are then called 0, 1, … in the order
+ * given. Both change data in place, and nothing when they fail; images keep their numbers for random draws. */
+LN_API ln_status ln_data_keep_rows(ln_data *data, size_t first, size_t n, ln_error *error);
+LN_API ln_status ln_data_keep_classes(ln_data *data, const int *classes, size_t n, ln_error *error);
+/* The same values as images of another shape with as many; also for the views that share them. */
+LN_API ln_status ln_data_reshape(ln_data *data, size_t c, size_t h, size_t w, ln_error *error);
+/* The label that class i had in the file. */
+LN_API int       ln_data_class(const ln_data *data, int i);
 LN_API void          ln_data_free(ln_data *data);
 LN_API ln_data_info  ln_data_describe(const ln_data *data);
 /* Image i's stored values, c*h*w of uint8_t or float; valid until ln_data_free. i < n. */
@@ -190,11 +201,14 @@ LN_API size_t        ln_model_layer_count(const ln_model *model);
 LN_API ln_layer_info ln_model_layer(const ln_model *model, size_t i);
 LN_API void          ln_model_input_shape(const ln_model *model, size_t *c, size_t *h, size_t *w);
 LN_API size_t        ln_model_outputs(const ln_model *model); /* values per image of the last layer */
+/* Classes that the model's loss tells apart: as many as outputs, or two where one output decides. */
+LN_API size_t        ln_model_class_count(const ln_model *model);
 
 typedef struct ln_parameter {
     const char *name;    /* "0.weight" */
     size_t      rank, shape[4], count;
     float      *values;  /* PyTorch's order; may be read and written between calls */
+    bool        learned; /* false: a buffer, such as a running mean: kept and saved, but no optimizer touches it */
 } ln_parameter;
 LN_API size_t       ln_model_parameter_count(const ln_model *model);
 LN_API ln_parameter ln_model_parameter(const ln_model *model, size_t i);
@@ -204,8 +218,11 @@ LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *e
 
 typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
 /* What ln_trainer_new and ln_predict will take for this batch size and the context's threads, to the byte: activations,
- * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, and lists of pointers.) */
-LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, ln_memory *memory, ln_error *error);
+ * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, and lists of pointers.)
+ * options say how it is trained (their batch is not looked at); NULL: as LN_TRAIN_OPTIONS. */
+struct ln_train_options; /* below */
+LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, const struct ln_train_options *options,
+                                 ln_memory *memory, ln_error *error);
 
 /* safetensors with the model as JSON in the metadata; written beside, synced, renamed: never half a file. */
 LN_API ln_status ln_model_save(const ln_model *model, const char *path, ln_error *error);
@@ -232,11 +249,21 @@ typedef struct ln_train_options {
     size_t      size;        /* sizeof(ln_train_options) */
     size_t      batch;       /* images a step; the last one of an epoch may be smaller */
     size_t      epochs;
-    const char *optimizer;   /* "sgd lr=0.05 momentum=0.9 nesterov=true weight_decay=1e-4" */
-    const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine" */
+    const char *optimizer;   /* "sgd lr=0.05 momentum=0.9 nesterov=true weight_decay=1e-4", "adam lr=0.001" */
+    const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine warmup=1" */
     uint64_t    seed;        /* of the order of the images, and of layers that draw */
     bool        in_order;    /* take the images as they lie, unshuffled */
     const ln_data *validation, *test; /* or NULL; measured after each epoch */
+    /* How gradients become steps; 0 or false: not so. In this order: all gradients are scaled down to a Euclidean norm
+     * of clip_norm, each of their elements is held within ±clip_value, and l2/m · w is added, m being the batch's images:
+     * the gradient of the penalty l2/2m · Σ w², which the training loss reported includes (those of validation and test
+     * do not). w are the weights, not biases, nor what begins as a constant, such as a batchnorm's scale. */
+    double      clip_norm, clip_value, l2;
+    bool        decay_weights_only; /* the optimizer's weight_decay spares what l2 spares */
+    /* Share that a moving average of the parameters keeps in every step: average ← ema·average + (1 - ema)·parameter,
+     * beginning with what the first step leaves. Measuring after an epoch, the progress call after it, and the end find
+     * the averages in the model. 0: none. */
+    double      ema;
     /* After each step (epoch_done false) and each epoch; return false to stop with the weights as they are. */
     bool (*progress)(void *user, const ln_progress *progress);
     void *user;
@@ -257,16 +284,21 @@ LN_API void        ln_trainer_free(ln_trainer *trainer);
 LN_API size_t      ln_trainer_steps_per_epoch(const ln_trainer *trainer);
 /* The next step in the epochs' order; *metrics (may be NULL) are the batch's. */
 LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
+/* options.ema: exchanges the model's parameters and their averages, to measure or save these; once more before the next
+ * step. Does nothing before the first step, or without ema. */
+LN_API void        ln_trainer_swap_average(ln_trainer *trainer);
 /* Bytes of the trainer's plan; equals ln_model_memory's training. */
 LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
 
 /* -------------------------------------------------------------- using them */
 
-/* Loss and accuracy over labelled data; confusion (may be NULL) is outputs × outputs, [label][prediction]. */
+/* Loss and accuracy over labelled data; confusion (may be NULL) is classes × classes, [label][prediction].
+ * LN_E_NOT_FINITE when the loss is. */
 LN_API ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_metrics *metrics,
                              uint64_t *confusion, ln_error *error);
 
-/* logits and probabilities (either may be NULL): n × outputs, by image. */
+/* Either may be NULL: logits n × outputs, and probabilities n × classes, as the model's loss reads the outputs. Fails with
+ * LN_E_NOT_FINITE when an output is NaN or infinite. */
 LN_API ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits,
                             float *probabilities, ln_error *error);
 
@@ -331,8 +363,9 @@ LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, bool training,
 
 /* ---------------------------------------------------------------- the catalogue */
 
-/* Layers, losses, optimizers and schedules with their arguments, for help texts and completion. */
-typedef enum ln_kind { LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE } ln_kind;
+/* Layers, losses, optimizers, schedules and inits with their arguments (first its own, then what every schedule or
+ * every layer with parameters takes), for help texts and completion. */
+typedef enum ln_kind { LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT } ln_kind;
 LN_API size_t      ln_catalogue_count(ln_kind kind);
 LN_API const char *ln_catalogue_name(ln_kind kind, size_t i);
 LN_API const char *ln_catalogue_help(ln_kind kind, size_t i);           /* one line */

@@ -1,6 +1,7 @@
 /* Twenty steps of training for each of several networks, on images made by arithmetic; prints a hash of every
  * parameter. The text is the same on every machine with fused multiply-add, for every instruction set and any number
  * of threads (LINNET_ISA, LINNET_THREADS): tests compare it. Exits with 1 and a sentence when anything fails. */
+#include "harness/lenet5.h"
 #include "linnet.h"
 
 #include <inttypes.h>
@@ -14,20 +15,12 @@ typedef struct network {
 } network;
 
 static const network networks[] = {
-    {"lenet5",
-     "sgd lr=0.05 momentum=0.9",
-     "cosine",
-     "cross_entropy",
-     {"conv2d 6 kernel=5 padding=2", "relu", "maxpool2d 2", "conv2d 16 kernel=5", "relu", "maxpool2d 2", "flatten",
-      "linear 120", "relu", "linear 84", "relu", "linear 10"},
-     64},
+    {"lenet5", "sgd lr=0.05 momentum=0.9", "cosine", "cross_entropy", {LENET5("relu", "maxpool2d 2", "")}, 64},
     {"lenet5_1998",
      "sgd lr=0.0015",
      "constant",
      "cross_entropy reduction=sum",
-     {"conv2d 6 kernel=5 padding=2 init=normal std=1 bias_std=1", "sigmoid", "avgpool2d 2",
-      "conv2d 16 kernel=5 init=normal std=1 bias_std=1", "sigmoid", "avgpool2d 2", "flatten", "linear 120", "sigmoid",
-      "linear 84", "sigmoid", "linear 10"},
+     {LENET5("sigmoid", "avgpool2d 2", " init=normal std=1 bias_std=1")},
      50},
     {"joined",
      "sgd lr=0.02 momentum=0.9 nesterov=true weight_decay=1e-3",

@@ -172,16 +172,16 @@ static void bad_lines(void **state) {
 
 static void long_lines(void **state) {
     (void)state;
-    char     text[600] = "relu ";
+    char     text[1200] = "relu ";
     ln_line  line;
     ln_error error;
-    memset(text + 5, 'x', 255);
+    memset(text + 5, 'x', 1023);
     text[100] = ' ';
     assert_int_equal(ln_line_split(text, "layer", &line, &error), LN_OK);
-    assert_int_equal(strlen(line.rest), 255);
+    assert_int_equal(strlen(line.rest), 1023);
     strcat(text, " x");
     assert_int_equal(ln_line_split(text, "layer", &line, &error), LN_E_ARGUMENT);
-    assert_string_equal(error.message, "layer relu: the arguments are longer than 255 characters; shorten them");
+    assert_string_equal(error.message, "layer relu: the arguments are longer than 1023 characters; shorten them");
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     assert_int_equal(ln_line_split(text, "layer", &line, &error), LN_E_ARGUMENT);
@@ -347,16 +347,16 @@ static void names(void **state) {
 
 static void a_word_too_long(void **state) {
     (void)state;
-    char     text[300];
+    char     text[1100];
     args     a;
     ln_error error = {0};
     memset(text, '1', sizeof text);
-    text[256] = '\0';
+    text[1024] = '\0';
     assert_int_equal(ln_attr_parse(text, "layer", table, &a, sizeof a, NULL, NULL, 0, &error), LN_E_ARGUMENT);
     assert_string_equal(error.message,
-                        "layer: '1111111111111111111111111111111111111111...' is longer than 255 characters; "
+                        "layer: '1111111111111111111111111111111111111111...' is longer than 1023 characters; "
                         "shorten it");
-    text[255] = '\0';
+    text[1023] = '\0';
     assert_int_equal(ln_attr_parse(text, "layer", table, &a, sizeof a, NULL, NULL, 0, &error), LN_E_ARGUMENT);
     assert_non_null(strstr(error.message, "is outside 1 to 65536"));
 }
@@ -376,6 +376,145 @@ static void a_table_too_long(void **state) {
     rows[64].key = NULL;
     assert_int_equal(ln_attr_parse("k63=7", "layer", rows, a, sizeof a, NULL, NULL, 0, &error), LN_OK);
     assert_int_equal(a[63], 7);
+}
+
+/* ------------------------------------------------------------------- lists */
+
+typedef struct listed {
+    int     first;
+    ln_list weight, needed;
+} listed;
+
+static const ln_attr lists[] = {{.key = "weight",
+                                 .type = LN_ATTR_LIST,
+                                 .offset = offsetof(listed, weight),
+                                 .low = 0,
+                                 .high = INFINITY,
+                                 .help = "weights"},
+                                {.key = "needed",
+                                 .type = LN_ATTR_LIST,
+                                 .offset = offsetof(listed, needed),
+                                 .required = true,
+                                 .positional = true,
+                                 .low = -INFINITY,
+                                 .high = INFINITY,
+                                 .help = "numbers"},
+                                {0}};
+
+static const ln_attr small_lists[] = {
+    {.key = "weight", .type = LN_ATTR_LIST, .offset = offsetof(listed, weight), .high = 1, .help = "weights"}, {0}};
+
+static void list_values(void **state) {
+    (void)state;
+    static const struct {
+        const char *rest;
+        int         n;
+        double      value[4];
+        const char *printed;
+    } cases[] = {
+        {"1", 1, {1}, " 1"},
+        {"-0.5,1e300,0.30000000000000004", 3, {-0.5, 1e300, 0.30000000000000004}, " -0.5,1e+300,0.30000000000000004"},
+        {"needed=3,5,5,-0", 4, {3, 5, 5, -0.0}, " 3,5,5,-0"},
+        {"0.1 weight=2,0", 1, {0.1}, " weight=2,0 0.1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        listed   a, back;
+        ln_error error = {0};
+        char     text[128];
+        memset(&a, 0xff, sizeof a);
+        if (ln_attr_parse(cases[i].rest, "x", lists, &a, sizeof a, NULL, NULL, 0, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(a.needed.n, cases[i].n);
+        assert_memory_equal(a.needed.value, cases[i].value, (size_t)cases[i].n * sizeof(double));
+        for (int k = cases[i].n; k < LN_MAX_LIST; k++) assert_true(a.needed.value[k] == 0);
+        assert_int_equal(a.weight.n, i == 3 ? 2 : 0);
+        assert_int_equal(ln_attr_print(lists, &a, text, sizeof text), strlen(cases[i].printed));
+        assert_string_equal(text, cases[i].printed);
+        assert_int_equal(ln_attr_parse(text, "x", lists, &back, sizeof back, NULL, NULL, 0, NULL), LN_OK);
+        assert_memory_equal(&a, &back, sizeof a);
+    }
+}
+
+static void bad_lists(void **state) {
+    (void)state;
+#define NUMBERS "numbers with commas between, such as 0.5,1,2"
+    static const struct {
+        const char *rest, *message;
+    } cases[] = {
+        {"", "argument missing: needed (numbers with commas between, required, each any number): numbers"},
+        {"1 weight",
+         "argument without a value: weight (numbers with commas between, optional, each 0 or more): weights"},
+        {"1 weight=", "weight='' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1,", "weight='1,' is not a list of numbers; write " NUMBERS},
+        {"1 weight=,1", "weight=',1' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1,,2", "weight='1,,2' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1;2", "weight='1;2' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1,nan", "weight='1,nan' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1,1e999", "weight='1,1e999' is not a list of numbers; write " NUMBERS},
+        {"1 weight=1,-2,3", "weight=-2 is out of range; write 0 or more"},
+        {"1 weight=1 weight=2", "'weight' is given twice; leave one out"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        listed   a, preset;
+        char     message[400];
+        ln_error error = {0};
+        ln_attr_defaults(lists, &preset, sizeof preset);
+        snprintf(message, sizeof message, "x: %s", cases[i].message);
+        assert_int_equal(ln_attr_parse(cases[i].rest, "x", lists, &a, sizeof a, NULL, NULL, 0, &error), LN_E_ARGUMENT);
+        assert_string_equal(error.message, message);
+        assert_memory_equal(&a, &preset, sizeof a);
+    }
+#undef NUMBERS
+}
+
+/* The longest list, of the longest numbers, is a line that reads back; one more is refused. */
+static void full_lists(void **state) {
+    (void)state;
+    listed   a = {0}, back;
+    ln_error error = {0};
+    ln_line  line;
+    char     text[LN_MAX_REST + 40] = "x";
+    a.needed.n = LN_MAX_LIST;
+    for (int i = 0; i < LN_MAX_LIST; i++) a.needed.value[i] = -1.2345678901234567e-300 * (1 + i / 1e3);
+    assert_true(ln_attr_print(lists, &a, text + 1, sizeof text - 1) < LN_MAX_REST);
+    assert_int_equal(ln_line_split(text, "x", &line, &error), LN_OK);
+    if (ln_attr_parse(line.rest, "x", lists, &back, sizeof back, NULL, NULL, 0, &error)) fail_msg("%s", error.message);
+    assert_memory_equal(&a, &back, sizeof a);
+    assert_int_equal(ln_attr_check("x", lists, &a, &error), LN_OK);
+    text[0] = '\0';
+    for (int i = 0; i <= LN_MAX_LIST; i++) strcat(text, i ? ",1" : "1");
+    assert_int_equal(ln_attr_parse(text, "x", lists, &back, sizeof back, NULL, NULL, 0, &error), LN_E_ARGUMENT);
+    assert_string_equal(error.message, "x: needed has more than 32 numbers; leave some out");
+}
+
+static void checked_lists(void **state) {
+    (void)state;
+    const listed good = {.needed = {2, {1, 2}}, .weight = {1, {3}}};
+    listed       a = good;
+    ln_error     error = {0};
+    assert_int_equal(ln_attr_check("x", lists, &a, &error), LN_OK);
+#define BAD(field, is, text)                                                    \
+    do {                                                                        \
+        a = good;                                                               \
+        a.field = (is);                                                         \
+        assert_int_equal(ln_attr_check("x", lists, &a, &error), LN_E_ARGUMENT); \
+        assert_string_equal(error.message, "x: " text);                         \
+    } while (0)
+    BAD(weight.value[0], -1, "weight=-1 is out of range; write 0 or more");
+    BAD(needed.value[1], NAN, "needed='nan' is not a finite number; write any number");
+    BAD(needed.value[1], INFINITY, "needed='inf' is not a finite number; write any number");
+    BAD(needed.n, 33, "needed has more than 32 numbers; leave some out");
+    BAD(needed.n, -1, "needed has -1 numbers; give it 0 to 32");
+    BAD(needed.n, 0, "argument missing: needed (numbers with commas between, required, each any number): numbers");
+#undef BAD
+    a = good;
+    a.weight.n = 0; /* what lies behind counts for nothing */
+    char text[64];
+    ln_attr_print(lists, &a, text, sizeof text);
+    assert_string_equal(text, " 1,2");
+    assert_int_equal(ln_attr_parse("weight=0.5,2", "x", small_lists, &a, sizeof a, NULL, NULL, 0, &error),
+                     LN_E_ARGUMENT);
+    assert_string_equal(error.message, "x: weight=2 is outside 0 to 1");
 }
 
 /* ---------------------------------------------------------------- checking */
@@ -529,6 +668,10 @@ int main(void) {
         cmocka_unit_test(names),
         cmocka_unit_test(a_word_too_long),
         cmocka_unit_test(a_table_too_long),
+        cmocka_unit_test(list_values),
+        cmocka_unit_test(bad_lists),
+        cmocka_unit_test(full_lists),
+        cmocka_unit_test(checked_lists),
         cmocka_unit_test(checking),
         cmocka_unit_test(printing),
         cmocka_unit_test(printing_bare),

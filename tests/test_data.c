@@ -3,6 +3,8 @@
 
 #include "data/data.h"
 
+#include <math.h>
+
 static const uint8_t pixels[] = {0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33, 40, 41, 42, 43};
 static const uint8_t labels[] = {4, 0, 7, 2, 2};
 
@@ -284,6 +286,127 @@ static bool open_mnist(files *f, void *argument, ln_error *error) {
     return data != NULL;
 }
 
+/* ------------------------------------------------------- parts and classes */
+
+static void rows_are_kept(void **state) {
+    files   *f = *state;
+    ln_error error = {0};
+    ln_data *data = five(f);
+    assert_int_equal(ln_data_keep_rows(data, 1, 3, &error), LN_OK);
+    assert_int_equal(ln_data_describe(data).n, 3);
+    assert_ptr_equal(ln_data_image(data, 0), pixels + 4);
+    assert_int_equal(ln_data_label(data, 2), 2);
+    assert_int_equal(ln_data_number(data, 2), 3);
+    assert_int_equal(ln_data_keep_rows(data, 2, 1, &error), LN_OK); /* rows of what is left */
+    assert_ptr_equal(ln_data_image(data, 0), pixels + 12);
+    ln_data_free(data);
+}
+
+static void classes_are_kept_and_renumbered(void **state) {
+    files     *f = *state;
+    ln_error   error = {0};
+    ln_data   *data = five(f);
+    const int  wanted[] = {2, 4}, again[] = {1};
+    const char expected[] = {1, 0, 0}; /* labels 4, 2, 2 */
+    assert_int_equal(ln_data_keep_classes(data, wanted, 2, &error), LN_OK);
+    assert_int_equal(ln_data_describe(data).n, 3);
+    assert_int_equal(ln_data_describe(data).n_classes, 2);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(ln_data_label(data, i), expected[i]);
+    assert_int_equal(ln_data_class(data, 0), 2);
+    assert_int_equal(ln_data_class(data, 1), 4);
+    ln_data *part = ln_data_split(data, 0.34, 1, &error);
+    assert_int_equal(ln_data_describe(part).n_classes, 2);
+    assert_int_equal(ln_data_label(part, 0) + ln_data_label(data, 0) + ln_data_label(data, 1), 1);
+    ln_data_free(part);
+    assert_int_equal(
+        ln_data_keep_classes(data, again, 1, &error),
+        ln_data_label(data, 0) == 1 || ln_data_label(data, 1) == 1 ? LN_OK : LN_E_SHAPE); /* its own numbers count */
+    ln_data_free(data);
+}
+
+static void impossible_parts_change_nothing(void **state) {
+    files    *f = *state;
+    ln_error  error = {0};
+    ln_data  *data = five(f), *bare = ln_data_from_bytes(f->context, pixels, NULL, 5, 1, 2, 2, NULL);
+    const int beyond[] = {8}, twice[] = {2, 2}, empty[] = {3}, one[] = {4};
+    assert_int_equal(ln_data_keep_rows(data, 4, 2, &error), LN_E_SHAPE);
+    assert_string_equal(error.message, "rows: 5 to 6 were asked for, but there are 5; choose rows from 1 to 5");
+    assert_int_equal(ln_data_keep_rows(data, 0, 0, &error), LN_E_SHAPE);
+    assert_int_equal(ln_data_keep_rows(data, SIZE_MAX, SIZE_MAX, &error), LN_E_SHAPE);
+    assert_int_equal(ln_data_keep_classes(data, beyond, 1, &error), LN_E_ARGUMENT);
+    assert_string_equal(error.message, "classes: there is no class 8; the data have 0 to 7");
+    assert_int_equal(ln_data_keep_classes(data, twice, 2, &error), LN_E_ARGUMENT);
+    assert_int_equal(ln_data_keep_classes(data, empty, 1, &error), LN_E_SHAPE);
+    assert_int_equal(ln_data_keep_classes(data, one, 0, &error), LN_E_ARGUMENT);
+    assert_int_equal(ln_data_keep_classes(bare, one, 1, &error), LN_E_ARGUMENT);
+    assert_int_equal(ln_data_describe(data).n, 5);
+    assert_int_equal(ln_data_describe(data).n_classes, 8);
+    ln_data_free(bare);
+    ln_data_free(data);
+}
+
+/* --------------------------------------------------------------- generators */
+
+static size_t share_of_ones(const ln_data *data) {
+    size_t n = 0;
+    for (size_t i = 0; i < ln_data_describe(data).n; i++) n += ln_data_label(data, i) == 1;
+    return n;
+}
+
+static void points_are_drawn_by_seed(void **state) {
+    files             *f = *state;
+    ln_data           *a = ln_data_open(f->context, "points n=1000 seed=3", "train", NULL, NULL);
+    ln_data           *b = ln_data_open(f->context, "points n=500 seed=3", "train", NULL, NULL);
+    ln_data           *c = ln_data_open(f->context, "points n=500 seed=3", "test", NULL, NULL);
+    const ln_data_info info = ln_data_describe(a);
+    assert_int_equal(info.n, 1000);
+    assert_int_equal(info.c, 2);
+    assert_int_equal(info.h * info.w, 1);
+    assert_int_equal(info.n_classes, 2);
+    assert_in_range(share_of_ones(a), 420, 580);
+    assert_memory_equal(ln_data_image(a, 499), ln_data_image(b, 499), 8); /* a point does not depend on how many */
+    assert_memory_not_equal(ln_data_image(b, 0), ln_data_image(c, 0), 8);
+    for (size_t i = 0; i < 1000; i++)
+        for (size_t k = 0; k < 2; k++) assert_true(fabsf(((const float *)ln_data_image(a, i))[k]) <= 1);
+    ln_data_free(a);
+    ln_data_free(b);
+    ln_data_free(c);
+}
+
+static void noise_mixes_the_classes(void **state) {
+    files *f = *state;
+    size_t wrong[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        ln_data *data =
+            ln_data_open(f->context, k ? "points n=2000 noise=0.5" : "points n=2000 noise=0", "train", NULL, NULL);
+        for (size_t i = 0; i < 2000; i++) {
+            const float *const p = ln_data_image(data, i);
+            wrong[k] += (p[0] + p[1] > 0) != (ln_data_label(data, i) == 1);
+        }
+        ln_data_free(data);
+    }
+    assert_int_equal(wrong[0], 0);
+    assert_in_range(wrong[1], 200, 600);
+}
+
+static void wrong_arguments_of_generators_are_told(void **state) {
+    files   *f = *state;
+    ln_error error = {0};
+    assert_null(ln_data_open(f->context, "points m=3", "train", NULL, &error));
+    assert_int_equal(error.status, LN_E_ARGUMENT);
+    assert_null(ln_data_open(f->context, "points n=0", "train", NULL, &error));
+    assert_int_equal(error.status, LN_E_ARGUMENT);
+}
+
+static bool open_and_keep(files *f, void *name, ln_error *error) {
+    const int  wanted[] = {1};
+    ln_data   *data = ln_data_open(f->context, name, NULL, NULL, error);
+    const bool good = data && ln_data_keep_rows(data, 10, 100, error) == LN_OK &&
+                      ln_data_keep_classes(data, wanted, 1, error) == LN_OK;
+    ln_data_free(data);
+    return good;
+}
+
 static void every_allocation_may_fail(void **state) {
     files *f = *state;
     char   path[512], sibling[512], folder[] = LN_SOURCE_DIR "/data";
@@ -291,6 +414,7 @@ static void every_allocation_may_fail(void **state) {
     files_put(f, "x-labels-idx1-ubyte", idx_labels, sizeof idx_labels, sibling);
     assert_in_range(files_fail_each(f, open_and_split, path), 8, 30);
     assert_in_range(files_fail_each(f, open_mnist, folder), 8, 30);
+    assert_in_range(files_fail_each(f, open_and_keep, (char[]){"points n=200"}), 6, 10);
 }
 
 int main(void) {
@@ -310,6 +434,12 @@ int main(void) {
         FILES_TEST(mnist_takes_its_own_size),
         FILES_TEST(foreign_mnist_files_are_told),
         FILES_TEST(says_where_it_looked),
+        FILES_TEST(rows_are_kept),
+        FILES_TEST(classes_are_kept_and_renumbered),
+        FILES_TEST(impossible_parts_change_nothing),
+        FILES_TEST(points_are_drawn_by_seed),
+        FILES_TEST(noise_mixes_the_classes),
+        FILES_TEST(wrong_arguments_of_generators_are_told),
         FILES_TEST(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

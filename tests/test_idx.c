@@ -95,7 +95,7 @@ static void every_cut_is_told(void **state) {
     files        *f = *state;
     unsigned char zipped[100], cut[100];
     const size_t  n = zip(good, sizeof good, zipped, sizeof zipped);
-    for (size_t i = 0; i < sizeof good; i++) refuse(f, memcpy(cut, good, i), i, LN_E_FORMAT, "truncated");
+    for (size_t i = 1; i < sizeof good; i++) refuse(f, memcpy(cut, good, i), i, LN_E_FORMAT, "truncated");
     for (size_t i = 2; i < n; i++) refuse(f, memcpy(cut, zipped, i), i, LN_E_FORMAT, "truncated");
 }
 
@@ -204,7 +204,7 @@ static void what_is_no_file_is_told(void **state) {
     assert_int_equal(ln_idx_read(f->context, f->folder, NULL, &idx, &error), LN_E_IO);
     assert_int_equal(ln_idx_read(f->context, "/dev/zero", NULL, &idx, &error), LN_E_IO);
     assert_non_null(strstr(error.message, "/dev/zero"));
-    refuse(f, "", 0, LN_E_FORMAT, "truncated");
+    refuse(f, "", 0, LN_E_FORMAT, "the file is empty");
 }
 
 static bool read_zipped(files *f, void *path, ln_error *error) {

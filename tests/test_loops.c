@@ -92,6 +92,10 @@ static void test_unlane(void **state) {
     }
 }
 
+typedef struct lanes_of_squares {
+    float of[LN_LANES];
+} lanes_of_squares;
+
 /* Sums whose order matters, over every split. */
 static void test_sum_partials(void **state) {
     (void)state;
@@ -111,6 +115,45 @@ static void test_sum_partials(void **state) {
                 ln_kernels_of(isas[k])->sum_partials(p, N, STRIDE, out, lo, lo + split < COUNT ? lo + split : COUNT);
             assert_memory_equal(out, want, sizeof want);
             assert_true(out[COUNT] == 77);
+        }
+}
+
+/* Against the same order in plain C; each element counts, and none beyond. */
+static void test_sum_squares(void **state) {
+    (void)state;
+    enum { COUNT = 67 };
+    float x[COUNT + 1];
+    for (size_t i = 0; i <= COUNT; i++) x[i] = sinf((float)i) * (i % 3 ? 1 : 1e4f);
+    for (size_t lo = 0; lo < 20; lo++)
+        for (size_t hi = lo; hi <= COUNT; hi++) {
+            lanes_of_squares want = {{0}};
+            for (size_t i = lo; i < hi; i++)
+                want.of[(i - lo) % LN_LANES] = fmaf(x[i], x[i], want.of[(i - lo) % LN_LANES]);
+            for (size_t half = LN_LANES / 2; half > 0; half /= 2)
+                for (size_t l = 0; l < half; l++) want.of[l] += want.of[l + half];
+            for (size_t k = 0; k < N_ISAS; k++)
+                if (ln_isa_available(isas[k]))
+                    assert_true(ln_kernels_of(isas[k])->sum_squares(x, lo, hi) == (double)want.of[0]);
+        }
+    const double doubles[3] = {3, 4e100, 12};
+    assert_true(ln_kernels_of(LN_ISA_F64)->sum_squares(doubles, 1, 2) == 4e100 * 4e100);
+}
+
+static void test_approach(void **state) {
+    (void)state;
+    enum { COUNT = 37 };
+    float x[COUNT], start[COUNT], want[COUNT];
+    for (size_t i = 0; i < COUNT; i++) x[i] = sinf((float)i), start[i] = cosf((float)i);
+    for (size_t i = 0; i < COUNT; i++) want[i] = fmaf(0.3F, x[i] - start[i], start[i]);
+    for (size_t k = 0; k < N_ISAS; k++)
+        for (size_t split = 1; ln_isa_available(isas[k]) && split <= COUNT; split++) {
+            float mean[COUNT + 1];
+            memcpy(mean, start, sizeof start);
+            mean[COUNT] = 77;
+            for (size_t lo = 0; lo < COUNT; lo += split)
+                ln_kernels_of(isas[k])->approach(mean, x, 0.3, lo, lo + split < COUNT ? lo + split : COUNT);
+            assert_memory_equal(mean, want, sizeof want);
+            assert_true(mean[COUNT] == 77);
         }
 }
 
@@ -148,7 +191,8 @@ static void test_fma_rounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fill),         cmocka_unit_test(test_fill_double), cmocka_unit_test(test_unlane),
-        cmocka_unit_test(test_sum_partials), cmocka_unit_test(test_all_finite),  cmocka_unit_test(test_fma_rounds),
+        cmocka_unit_test(test_sum_partials), cmocka_unit_test(test_sum_squares), cmocka_unit_test(test_approach),
+        cmocka_unit_test(test_all_finite),   cmocka_unit_test(test_fma_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

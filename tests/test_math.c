@@ -56,20 +56,38 @@ static const struct {
     int   function;
     float x, y;
 } specials[] = {
-    {PROBE_exp, 0, 1},         {PROBE_exp, -0.0F, 1},     {PROBE_exp, INF, INF},
-    {PROBE_exp, -INF, 0},      {PROBE_exp, NAN, NAN},     {PROBE_exp, 88.8F, INF},
-    {PROBE_exp, FLT_MAX, INF}, {PROBE_exp, -FLT_MAX, 0},  {PROBE_exp, -110, 0},
-    {PROBE_log, 1, 0},         {PROBE_log, 0, -INF},      {PROBE_log, -0.0F, -INF},
-    {PROBE_log, -1, NAN},      {PROBE_log, -INF, NAN},    {PROBE_log, INF, INF},
-    {PROBE_log, NAN, NAN},     {PROBE_tanh, 0, 0},        {PROBE_tanh, -0.0F, -0.0F},
-    {PROBE_tanh, INF, 1},      {PROBE_tanh, -INF, -1},    {PROBE_tanh, NAN, NAN},
-    {PROBE_tanh, 1e10F, 1},    {PROBE_tanh, -20, -1},     {PROBE_tanh, 0x1p-126F, 0x1p-126F},
-    {PROBE_sigmoid, 0, 0.5F},  {PROBE_sigmoid, INF, 1},   {PROBE_sigmoid, -INF, 0},
-    {PROBE_sigmoid, NAN, NAN}, {PROBE_sigmoid, 1e10F, 1}, {PROBE_sigmoid, -1e10F, 0},
-    {PROBE_sin, 0, 0},         {PROBE_sin, -0.0F, -0.0F}, {PROBE_sin, INF, NAN},
-    {PROBE_sin, -INF, NAN},    {PROBE_sin, NAN, NAN},     {PROBE_sin, 0x1p-126F, 0x1p-126F},
-    {PROBE_cos, 0, 1},         {PROBE_cos, INF, NAN},     {PROBE_cos, -INF, NAN},
-    {PROBE_cos, NAN, NAN},
+    {PROBE_exp, 0, 1},           {PROBE_exp, -0.0F, 1},
+    {PROBE_exp, INF, INF},       {PROBE_exp, -INF, 0},
+    {PROBE_exp, NAN, NAN},       {PROBE_exp, 88.8F, INF},
+    {PROBE_exp, FLT_MAX, INF},   {PROBE_exp, -FLT_MAX, 0},
+    {PROBE_exp, -110, 0},        {PROBE_log, 1, 0},
+    {PROBE_log, 0, -INF},        {PROBE_log, -0.0F, -INF},
+    {PROBE_log, -1, NAN},        {PROBE_log, -INF, NAN},
+    {PROBE_log, INF, INF},       {PROBE_log, NAN, NAN},
+    {PROBE_tanh, 0, 0},          {PROBE_tanh, -0.0F, -0.0F},
+    {PROBE_tanh, INF, 1},        {PROBE_tanh, -INF, -1},
+    {PROBE_tanh, NAN, NAN},      {PROBE_tanh, 1e10F, 1},
+    {PROBE_tanh, -20, -1},       {PROBE_tanh, 0x1p-126F, 0x1p-126F},
+    {PROBE_sigmoid, 0, 0.5F},    {PROBE_sigmoid, INF, 1},
+    {PROBE_sigmoid, -INF, 0},    {PROBE_sigmoid, NAN, NAN},
+    {PROBE_sigmoid, 1e10F, 1},   {PROBE_sigmoid, -1e10F, 0},
+    {PROBE_sin, 0, 0},           {PROBE_sin, -0.0F, -0.0F},
+    {PROBE_sin, INF, NAN},       {PROBE_sin, -INF, NAN},
+    {PROBE_sin, NAN, NAN},       {PROBE_sin, 0x1p-126F, 0x1p-126F},
+    {PROBE_cos, 0, 1},           {PROBE_cos, INF, NAN},
+    {PROBE_cos, -INF, NAN},      {PROBE_cos, NAN, NAN},
+    {PROBE_expm1, 0, 0},         {PROBE_expm1, -0.0F, 0},
+    {PROBE_expm1, INF, INF},     {PROBE_expm1, -INF, -1},
+    {PROBE_expm1, NAN, NAN},     {PROBE_expm1, 88.8F, INF},
+    {PROBE_expm1, -100, -1},     {PROBE_expm1, 0x1p-126F, 0x1p-126F},
+    {PROBE_softplus, INF, INF},  {PROBE_softplus, -INF, 0},
+    {PROBE_softplus, NAN, NAN},  {PROBE_softplus, 1e10F, 1e10F},
+    {PROBE_softplus, -1e10F, 0}, {PROBE_share, 0, 0.5F},
+    {PROBE_share, INF, 1},       {PROBE_share, -INF, 0},
+    {PROBE_share, NAN, NAN},     {PROBE_share, 1e30F, 1},
+    {PROBE_share, -1e30F, 0},    {PROBE_density, INF, 0},
+    {PROBE_density, -INF, 0},    {PROBE_density, NAN, NAN},
+    {PROBE_density, 14, 0},
 };
 
 static void test_special_values(void **state) {
@@ -111,6 +129,9 @@ static void test_pow_special_values(void **state) {
 }
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static double share(double x) { return erfc(-x / sqrt(2)) / 2; }
+static double density(double x) { return exp(-x * x / 2) / sqrt(2 * PI); }
 
 typedef struct bound {
     int function;
@@ -129,7 +150,9 @@ static const bound bounds[] = {
     {PROBE_sin, sin, -10, 10, 1.6},           {PROBE_sin, sin, -2e5F, 2e5F, 1.6},
     {PROBE_sin, sin, -1e-4F, 1e-4F, 1.6},     {PROBE_sin, sin, 1e5F, FLT_MAX, 1.6},
     {PROBE_cos, cos, -10, 10, 1.6},           {PROBE_cos, cos, -2e5F, 2e5F, 1.6},
-    {PROBE_cos, cos, 1e5F, FLT_MAX, 1.6},
+    {PROBE_cos, cos, 1e5F, FLT_MAX, 1.6},     {PROBE_expm1, expm1, -90, 90, 1.6},
+    {PROBE_expm1, expm1, -1, 1, 1.6},         {PROBE_expm1, expm1, -1e-5F, 1e-5F, 1.6},
+    {PROBE_softplus, softplus, -90, 90, 2.1}, {PROBE_softplus, softplus, -2, 2, 2.1},
 };
 
 static void fill_between(float low, float high, uint64_t number, float out[16]) {
@@ -148,6 +171,21 @@ static void test_near_the_c_library(void **state) {
                 for (int i = 0; i < 16; i++) assert_true(ulps(y[i], bounds[k].truth((double)x[i])) <= bounds[k].error);
             }
         }
+}
+
+/* The errors of the normal distribution are absolute, here in units of 2^-24. */
+static void test_normal_near_the_c_library(void **state) {
+    (void)state;
+    for (uint64_t n = 0; n < 4000; n++) {
+        float x[16], y[16];
+        fill_between(n % 2 ? -15 : -3, n % 2 ? 15 : 3, n, x);
+        FOR_PROBES(p) {
+            p->unary[PROBE_share](x, y);
+            for (int i = 0; i < 16; i++) assert_true(fabs((double)y[i] - share((double)x[i])) <= 1.64 * 0x1p-24);
+            p->unary[PROBE_density](x, y);
+            for (int i = 0; i < 16; i++) assert_true(fabs((double)y[i] - density((double)x[i])) <= 0.78 * 0x1p-24);
+        }
+    }
 }
 
 static void test_base_near_the_c_library(void **state) {
@@ -186,9 +224,23 @@ static void test_monotone_at_seams(void **state) {
         int   function;
         float at;
     } seams[] = {
-        {PROBE_exp, 0.34657359F}, {PROBE_exp, -0.34657359F}, {PROBE_exp, 1.0397208F}, {PROBE_exp, 0},
-        {PROBE_log, 1.41421356F}, {PROBE_log, 0.70710678F},  {PROBE_log, 1},          {PROBE_tanh, 0.5F},
-        {PROBE_tanh, 0},          {PROBE_sigmoid, 0},        {PROBE_sigmoid, -88},
+        {PROBE_exp, 0.34657359F},
+        {PROBE_exp, -0.34657359F},
+        {PROBE_exp, 1.0397208F},
+        {PROBE_exp, 0},
+        {PROBE_log, 1.41421356F},
+        {PROBE_log, 0.70710678F},
+        {PROBE_log, 1},
+        {PROBE_tanh, 0.5F},
+        {PROBE_tanh, 0},
+        {PROBE_sigmoid, 0},
+        {PROBE_sigmoid, -88},
+        {PROBE_expm1, 0.34657359F},
+        {PROBE_expm1, -0.34657359F},
+        {PROBE_expm1, 0},
+        {PROBE_softplus, 0},
+        {PROBE_softplus, -88},
+        {PROBE_share, 0},
     };
     for (size_t k = 0; k < sizeof seams / sizeof *seams; k++) {
         FOR_PROBES(p) {
@@ -240,6 +292,8 @@ static const struct {
 } digests[] = {
     {PROBE_exp, UINT64_C(0x6010d1e9803d6315)},     {PROBE_log, UINT64_C(0x08ac326bd3bdd3f2)},
     {PROBE_tanh, UINT64_C(0x6f9305c206840f00)},    {PROBE_sigmoid, UINT64_C(0x5ee1761c437b2c69)},
+    {PROBE_expm1, UINT64_C(0x0c54423948ecc346)},   {PROBE_softplus, UINT64_C(0x3aaf5fbefe118839)},
+    {PROBE_share, UINT64_C(0xcfa3cf760af4767c)},   {PROBE_density, UINT64_C(0xa653b80ecb82fc67)},
     {PROBE_sin, UINT64_C(0x484c98f1763de870)},     {PROBE_cos, UINT64_C(0x3d98699182747229)},
     {PROBE_N_UNARY, UINT64_C(0x8ab2b8c46a28981f)},
 };
@@ -252,9 +306,10 @@ static void test_same_bits_everywhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_special_values),     cmocka_unit_test(test_pow_special_values),
-        cmocka_unit_test(test_near_the_c_library), cmocka_unit_test(test_base_near_the_c_library),
-        cmocka_unit_test(test_monotone_at_seams),  cmocka_unit_test(test_same_bits_everywhere),
+        cmocka_unit_test(test_special_values),          cmocka_unit_test(test_pow_special_values),
+        cmocka_unit_test(test_near_the_c_library),      cmocka_unit_test(test_normal_near_the_c_library),
+        cmocka_unit_test(test_base_near_the_c_library), cmocka_unit_test(test_monotone_at_seams),
+        cmocka_unit_test(test_same_bits_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

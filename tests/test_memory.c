@@ -119,7 +119,7 @@ static bool plan(files *f, scene *s, ln_error *error) {
 static bool measure_memory(files *f, scene *s, ln_error *error) {
     ln_memory memory = {1, 2};
     (void)f;
-    const bool good = ln_model_memory(s->model, 20, &memory, error) == LN_OK;
+    const bool good = ln_model_memory(s->model, 20, NULL, &memory, error) == LN_OK;
     if (!good) assert_true(memory.training == 1 && memory.inference == 2);
     return good;
 }
@@ -297,7 +297,7 @@ static void test_more_than_there_is(void **state) {
     assert_non_null(model);
     assert_int_equal(ln_model_add(model, "conv2d 8 kernel=3", &error), 0);
     assert_int_equal(ln_model_add(model, "flatten", &error), 1);
-    assert_int_equal(ln_model_memory(model, 1 << 20, &memory, &error), LN_OK);
+    assert_int_equal(ln_model_memory(model, 1 << 20, NULL, &memory, &error), LN_OK);
     assert_true(memory.training > (size_t)1 << 48);
     assert_null(ln_predictor_new(model, 1 << 20, &error));
     assert_int_equal(error.status, LN_E_MEMORY);

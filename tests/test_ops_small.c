@@ -66,6 +66,68 @@ static void hyperbolic(const ln_node *node, const double *x, const double *x2, c
     }
 }
 
+/* An activation of one value: y, and its slope there. a are the op's arguments. */
+typedef struct point {
+    double y, slope;
+} point;
+
+static void each(const ln_node *node, const double *x, const double *dy, double *y, double *dx,
+                 point (*f)(double x, const double *a)) {
+    for (size_t i = 0; i < ln_shape_count(node->out); i++) {
+        const point p = f(x[i], (const void *)node->args);
+        y[i] = p.y;
+        dx[i] = p.slope == 0 ? 0 : dy[i] * p.slope;
+    }
+}
+
+#define ACTIVATION(name)                                                                                              \
+    static void name(const ln_node *node, const double *x, const double *x2, const double *dy, double *y, double *dx, \
+                     double *dx2) {                                                                                   \
+        (void)x2, (void)dx2;                                                                                          \
+        each(node, x, dy, y, dx, name##_at);                                                                          \
+    }
+
+static point leaky_at(double x, const double *a) { return x > 0 ? (point){x, 1} : (point){a[0] * x, a[0]}; }
+
+static point hard_at(double x, const double *a) {
+    return x <= a[0] ? (point){a[0], 0} : x >= a[1] ? (point){a[1], 0} : (point){x, 1};
+}
+
+static point elu_at(double x, const double *a) {
+    return x > 0 ? (point){x, 1} : (point){a[0] * expm1(x), a[0] * exp(x)};
+}
+
+static point gelu_at(double x, const double *a) {
+    (void)a;
+    const double below = (1 + erf(x / sqrt(2))) / 2;
+    return (point){x * below, below + x * exp(-x * x / 2) / sqrt(2 * acos(-1))};
+}
+
+static point gelu_tanh_at(double x, const double *a) {
+    (void)a;
+    const double k = sqrt(2 / acos(-1)), t = tanh(k * (x + 0.044715 * x * x * x));
+    return (point){x * (1 + t) / 2, (1 + t) / 2 + x * (1 - t * t) / 2 * k * (1 + 3 * 0.044715 * x * x)};
+}
+
+static point silu_at(double x, const double *a) {
+    (void)a;
+    const double s = 1 / (1 + exp(-x));
+    return (point){x * s, s * (1 + x * (1 - s))};
+}
+
+static point softplus_at(double x, const double *a) {
+    const double z = a[0] * x;
+    return z > a[1] ? (point){x, 1} : (point){log1p(exp(z)) / a[0], 1 / (1 + exp(-z))};
+}
+
+ACTIVATION(leaky)
+ACTIVATION(hard)
+ACTIVATION(elu)
+ACTIVATION(gelu)
+ACTIVATION(gelu_tanh)
+ACTIVATION(silu)
+ACTIVATION(softplus)
+
 static void same(const ln_node *node, const double *x, const double *x2, const double *dy, double *y, double *dx,
                  double *dx2) {
     (void)x2, (void)dx2;
@@ -137,6 +199,17 @@ static const sample samples[] = {
     {"relu", 3, {5, 1, 1}, relu, 0},
     {"sigmoid", 17, {7, 13, 11}, sigmoid, 1e-6},
     {"tanh", 17, {7, 13, 11}, hyperbolic, 1e-6},
+    {"leaky_relu", 17, {7, 13, 11}, leaky, 1e-7},
+    {"leaky_relu -0.5", 3, {5, 1, 1}, leaky, 0},
+    {"hardtanh", 17, {7, 13, 11}, hard, 0},
+    {"hardtanh 0 1.5", 3, {5, 1, 1}, hard, 0},
+    {"elu", 17, {7, 13, 11}, elu, 1e-6},
+    {"elu 0.75", 3, {5, 1, 1}, elu, 1e-6},
+    {"gelu", 17, {7, 13, 11}, gelu, 1e-6},
+    {"gelu approximate=tanh", 17, {7, 13, 11}, gelu_tanh, 1e-6},
+    {"silu", 17, {7, 13, 11}, silu, 1e-6},
+    {"softplus", 17, {7, 13, 11}, softplus, 1e-6},
+    {"softplus 2 threshold=1", 3, {5, 7, 1}, softplus, 1e-6},
     {"flatten", 18, {7, 3, 5}, same, 0},
     {"add other", 17, {7, 13, 11}, sum, 1e-7},
     {"maxpool2d 2", 17, {7, 13, 11}, largest, 0},
@@ -440,6 +513,7 @@ static void test_cross_entropy_dead_lanes(void **state) {
                                  .label = label,
                                  .hit = hit,
                                  .batch = 6,
+                                 .weight = 1.0 / 6,
                                  .write = {LN_SET},
                                  .training = true,
                                  .in = {{x, K, 1, 1, 0, 0}},
@@ -486,6 +560,7 @@ static void test_refusals(void **state) {
         {"maxpool2d 9", {3, 8, 12}, {1, 8, 8}, LN_E_SHAPE, "kernel 9x9 is larger than the input 3x8x12"},
         {"avgpool2d 9 padding=1", {3, 12, 6}, {1, 8, 8}, LN_E_SHAPE, "with padding 1x1: use a smaller kernel"},
         {"add x", {3, 8, 12}, {3, 8, 11}, LN_E_SHAPE, "the inputs are 3x8x12 and 3x8x11 (\"x\")"},
+        {"hardtanh 1 1", {1, 8, 8}, {1, 8, 8}, LN_E_ARGUMENT, "min_val=1 is not below max_val=1"},
         {"cross_entropy", {10, 2, 1}, {1, 8, 8}, LN_E_SHAPE, "the input is 10x2x1, but one logit for each class"},
         {"cross_entropy", {1, 1, 1}, {1, 8, 8}, LN_E_SHAPE, "at least two classes"},
     };

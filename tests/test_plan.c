@@ -190,8 +190,9 @@ static ln_plan *plan_checked(ln_model *model, const ln_plan_options *options) {
     return plan;
 }
 
-/* Two steps, since what one leaves in memory must not disturb the next. n_threads: how many the plan took. */
-static result run(const network *net, const way *w, int *n_threads) {
+/* Two steps, since what one leaves in memory must not disturb the next; then look, unless it is NULL. n_threads: how
+ * many the plan took. */
+static result run(const network *net, const way *w, void (*look)(const ln_plan *, size_t n), int *n_threads) {
     ln_context *const context = net_context(w->isa, w->n_threads);
     ln_model *const   model = net_model(context, net->in, net->lines);
     images            x = images_new(net->in, w->batch);
@@ -219,6 +220,7 @@ static result run(const network *net, const way *w, int *n_threads) {
     assert_true(ln_run_step(plan, &(ln_step){.batch = &other, .seed = 1, .number = 1}));
     assert_true(ln_run_step(plan, &(ln_step){.batch = &batch, .seed = 5, .number = 2}));
     take_results(plan, w->batch, &r);
+    if (look) look(plan, w->batch);
     if (n_threads) *n_threads = plan->n_threads;
     ln_plan_free(plan);
     images_free(&x);
@@ -242,17 +244,17 @@ static const size_t batches[] = {1, 5, 16, 17, 50, 64};
 static const int    teams[] = {1, 2, 3, 7};
 
 static void check_threads(const network *net, size_t batch) {
-    const result want = run(net, &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL);
+    const result want = run(net, &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL, NULL);
     for (size_t i = 0; i < want.count; i++) assert_true(isfinite(want.values[i]));
     for (size_t i = 0; i < sizeof teams / sizeof *teams; i++) {
         const way w = {.n_threads = teams[i], .batch = batch};
         int       taken;
-        result    r = run(net, &w, &taken);
+        result    r = run(net, &w, NULL, &taken);
         assert_int_equal(taken, teams[i]);
         check_same(net, &w, &want, &r);
     }
     const way inner = {.n_threads = 2, .batch = batch, .input_gradient = true};
-    result    r = run(net, &inner, NULL);
+    result    r = run(net, &inner, NULL, NULL);
     check_same(net, &inner, &want, &r);
     free(want.values);
 }
@@ -268,12 +270,53 @@ static void test_instructions(void **state) {
     (void)state;
     for (size_t i = 0; i < N_NETWORKS; i++) {
         const size_t batch = networks[i].large ? 17 : 35;
-        const result want = run(&networks[i], &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL);
+        const result want = run(&networks[i], &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL, NULL);
         for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++) {
             const way w = {.isa = ln_isa_name(isa), .n_threads = 2, .batch = batch};
             if (!ln_isa_available(isa) || (isa == LN_ISA_PLAIN && !ln_cpu_has_fma())) continue;
-            result r = run(&networks[i], &w, NULL);
+            result r = run(&networks[i], &w, NULL, NULL);
             check_same(&networks[i], &w, &want, &r);
+        }
+        free(want.values);
+    }
+}
+
+/* Gradients that are written past the caches (of whole vectors, shared out by outputs and by inputs), and one as large
+ * whose rows begin anywhere. Some of each layer's weights, at places of all kinds, are summed again here. */
+static void check_sums(const ln_plan *plan, size_t n) {
+    for (size_t k = 0; k < plan->model->n_nodes; k++) {
+        const ln_node *const node = plan->model->node[k];
+        if (node->n_params == 0) continue;
+        const ln_plan_node *const at = &plan->node[k];
+        const float *const        x = ln_run_tensor(plan, false, at->tensor_in[0]);
+        const float *const        dy = ln_run_tensor(plan, true, at->tensor_out), *dw = ln_run_gradient(plan, k, 0);
+        const size_t              in = node->in[0].c, out = node->out.c;
+        for (size_t i = 0; i < in * out; i += 61) {
+            float sum = 0;
+            for (size_t b = 0; b < n; b++)
+                sum = fmaf(dy[(b / LN_LANES * out + i / in) * LN_LANES + b % LN_LANES],
+                           x[(b / LN_LANES * in + i % in) * LN_LANES + b % LN_LANES], sum);
+            if (memcmp(&sum, &dw[i], sizeof sum) != 0)
+                fail_msg("layer %zu: the gradient of weight %zu is %a, not %a", k, i, (double)dw[i], (double)sum);
+        }
+    }
+}
+
+static void test_large_gradients(void **state) {
+    (void)state;
+    static const network large[] = {
+        {"past the caches", {1, 43, 48}, {"flatten", "linear 2033", "linear 2064", "linear 2"}, true},
+        {"past the caches by inputs", {2, 256, 256}, {"flatten", "linear 32", "linear 2"}, true},
+    };
+    const size_t batch = 17;
+    for (size_t i = 0; i < 2; i++) {
+        const result want = run(&large[i], &(way){.n_threads = 1, .batch = batch, .keep_all = true},
+                                ln_cpu_has_fma() ? check_sums : NULL, NULL);
+        for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++) {
+            const way w = {.isa = ln_isa_name(isa), .n_threads = teams[1 + isa % 3], .batch = batch};
+            if (!ln_isa_available(isa) || (isa == LN_ISA_PLAIN && !ln_cpu_has_fma())) continue;
+            result r = run(&large[i], &w, NULL, NULL);
+            check_same(&large[i], &w, &want, &r);
         }
         free(want.values);
     }
@@ -283,10 +326,10 @@ static void test_instructions(void **state) {
 static void test_small_batch_in_large_plan(void **state) {
     (void)state;
     for (size_t i = 0; i < N_NETWORKS; i++) {
-        const result want = run(&networks[i], &(way){.n_threads = 1, .batch = 21, .room = 64}, NULL);
+        const result want = run(&networks[i], &(way){.n_threads = 1, .batch = 21, .room = 64}, NULL, NULL);
         for (size_t k = 1; k < sizeof teams / sizeof *teams; k++) {
             const way w = {.n_threads = teams[k], .batch = 21, .room = 64};
-            result    r = run(&networks[i], &w, NULL);
+            result    r = run(&networks[i], &w, NULL, NULL);
             check_same(&networks[i], &w, &want, &r);
         }
         free(want.values);
@@ -303,7 +346,7 @@ static void test_drawn_networks(void **state) {
         net.in = drawn.in;
         memcpy(net.lines, drawn.lines, sizeof net.lines);
         const size_t batch = batches[seed % (sizeof batches / sizeof *batches)];
-        const result want = run(&net, &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL);
+        const result want = run(&net, &(way){.n_threads = 1, .batch = batch, .keep_all = true}, NULL, NULL);
         for (size_t i = 0; i < sizeof teams / sizeof *teams; i++) {
             const ln_isa isa = (ln_isa)(LN_ISA_PLAIN + (seed + i) % (LN_ISA_COUNT - LN_ISA_PLAIN));
             const bool   has = ln_isa_available(isa) && (isa != LN_ISA_PLAIN || ln_cpu_has_fma());
@@ -311,7 +354,7 @@ static void test_drawn_networks(void **state) {
                               .n_threads = teams[i],
                               .batch = batch,
                               .input_gradient = seed % 3 == 0};
-            result       r = run(&net, &w, NULL);
+            result       r = run(&net, &w, NULL, NULL);
             if (r.count == want.count && memcmp(r.values, want.values, r.count * sizeof *r.values) != 0)
                 for (size_t k = 0; k < drawn.n; k++) print_error("seed %d: %s\n", (int)seed, drawn.lines[k]);
             check_same(&net, &w, &want, &r);
@@ -351,6 +394,35 @@ static void test_decisions(void **state) {
     assert_true(large_parts);
     assert_true(copies);
     ln_context_free(context);
+}
+
+/* The bands of one block that threads share are made for each thread's channels: all of them at once where there are
+ * many threads, though one alone would cut them. */
+static void test_bands_of_parts(void **state) {
+    (void)state;
+    const network net = {
+        "shared", {1, 8, 8}, {"conv2d 28 kernel=3 padding=1", "relu", "maxpool2d 2", "flatten", "linear 2"}, false};
+    for (size_t i = 0; i < sizeof teams / sizeof *teams; i++) {
+        const size_t      n = (size_t)teams[i], rows = 4;
+        ln_context *const context = net_context(NULL, teams[i]);
+        ln_model *const   model = net_model(context, net.in, net.lines);
+        ln_plan          *plan = NULL;
+        model->node[0]->n_macs += (uint64_t)1 << 32;
+        const ln_plan_options options = {
+            .kernels = ln_kernels_of(context->isa), .batch = 16, .n_threads = teams[i], .training = true};
+        assert_int_equal(ln_plan_new(model, &options, &plan, NULL), LN_OK);
+        const ln_unit *const u = &plan->unit[0];
+        const bool           forward = u->forward.rows == rows && u->forward.channels * n >= 28;
+        const bool           backward = u->backward.rows == rows && u->backward.channels * n >= 28;
+        assert_int_equal(u->parts, n > 1);
+        assert_int_equal(u->last, 2);
+        assert_true(u->forward.channels * (n - 1) < 28 && u->backward.channels * (n - 1) < 28);
+        assert_int_equal(forward, n == 7);
+        assert_int_equal(backward, n == 7);
+        ln_plan_free(plan);
+        ln_model_free(model);
+        ln_context_free(context);
+    }
 }
 
 /* -------------------------------------------------------------- gradients */
@@ -515,16 +587,12 @@ static void test_no_kernel(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans),
-        cmocka_unit_test(test_instructions),
-        cmocka_unit_test(test_small_batch_in_large_plan),
-        cmocka_unit_test(test_drawn_networks),
-        cmocka_unit_test(test_decisions),
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_centre),
-        cmocka_unit_test(test_drop),
-        cmocka_unit_test(test_meet_is_watched),
-        cmocka_unit_test(test_no_kernel),
+        cmocka_unit_test(test_plans),           cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_large_gradients), cmocka_unit_test(test_small_batch_in_large_plan),
+        cmocka_unit_test(test_drawn_networks),  cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_bands_of_parts),  cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_centre),          cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_meet_is_watched), cmocka_unit_test(test_no_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,7 +143,7 @@ static void wrong_tensors_are_told(void **state) {
 static void wrong_lengths_are_told(void **state) {
     files        *f = *state;
     unsigned char bytes[32] = {0};
-    refuse_bytes(f, bytes, 0, LN_E_FORMAT, "too few");
+    refuse_bytes(f, bytes, 0, LN_E_FORMAT, "the file is empty");
     refuse_bytes(f, bytes, 7, LN_E_FORMAT, "too few");
     refuse_bytes(f, bytes, 8, LN_E_FORMAT, "header of 0 bytes");
     bytes[0] = 25;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "harness/lenet5.h"
 #include "linnet.h"
 
 enum { MAX_PARAMETERS = 16, MAX_STEPS = 16, BATCH = 64 };
@@ -88,18 +89,7 @@ static const network lenet5_1998 = {"lenet5_1998",   "sigmoid",        "avgpool2
                                     "sgd lr=0.0015", {1.0 / 256, 0, 1}};
 
 static ln_model *model_of(const network *net, ln_context *context) {
-    const char *const lines[] = {"conv2d 6 kernel=5 padding=2",
-                                 net->activation,
-                                 net->pooling,
-                                 "conv2d 16 kernel=5",
-                                 net->activation,
-                                 net->pooling,
-                                 "flatten",
-                                 "linear 120",
-                                 net->activation,
-                                 "linear 84",
-                                 net->activation,
-                                 "linear 10"};
+    const char *const lines[] = {LENET5(net->activation, net->pooling, "")};
     ln_error          error = {0};
     ln_model         *model = ln_model_new(context, 1, 28, 28, &error);
     if (!model) fail_msg("%s", error.message);

@@ -26,6 +26,7 @@ typedef struct function {
     double (*truth)(double x);
     uint32_t stride;
     int      parity; /* 1: f(-x) = f(x), -1: f(-x) = -f(x), to the bit: only positive x are compared with the truth */
+    double   floor;  /* the unit is the last place of this where the true value is smaller: an absolute error */
 } function;
 typedef struct part {
     const function *function;
@@ -43,11 +44,24 @@ typedef struct part {
         for (int i = 0; i < CHUNK; i++) y[i] = ln_##name##f(x[i]); \
     }
 VECTOR(exp)
+VECTOR(expm1)
 VECTOR(log)
 VECTOR(tanh)
 VECTOR(sigmoid)
+VECTOR(softplus)
 VECTOR(sin)
 VECTOR(cos)
+static void run_share(const float *x, float *y) {
+    vec density;
+    for (int i = 0; i < CHUNK; i += LN_WIDTH) v_store(y + i, v_normal(v_load(x + i), &density));
+}
+static void run_density(const float *x, float *y) {
+    for (int i = 0; i < CHUNK; i += LN_WIDTH) {
+        vec density;
+        (void)v_normal(v_load(x + i), &density);
+        v_store(y + i, density);
+    }
+}
 SCALAR(exp)
 SCALAR(log)
 SCALAR(tanh)
@@ -56,6 +70,10 @@ SCALAR(cos)
 
 static double true_exp(double x) { return fabs(x) < 0x1p-20 ? 1 + x + x * x / 2 : exp(x); }
 static double true_sigmoid(double x) { return fabs(x) < 0x1p-20 ? 0.5 + x / 4 : 1 / (1 + true_exp(-x)); }
+static double true_expm1(double x) { return fabs(x) < 0x1p-12 ? x + x * x / 2 + x * x * x / 6 : expm1(x); }
+static double true_softplus(double x) { return (x < 0 ? 0 : x) + log1p(exp(-fabs(x))); }
+static double true_share(double x) { return fabs(x) < 0x1p-28 ? 0.5 : erfc(-x * 0.70710678118654752) / 2; }
+static double true_density(double x) { return true_exp(-x * x / 2) * 0.39894228040143268; }
 static double true_tanh(double x) {
     if (fabs(x) > 20) return copysign(1, x);
     return fabs(x) < 0x1p-9 ? x - x * x * x / 3 + x * x * x * x * x * 2 / 15 : tanh(x);
@@ -64,22 +82,32 @@ static double true_sin(double x) { return fabs(x) < 0x1p-9 ? x - x * x * x / 6 +
 static double true_cos(double x) { return fabs(x) < 0x1p-9 ? 1 - x * x / 2 + x * x * x * x / 24 : cos(x); }
 
 static const function functions[] = {
-    {"v_exp", run_exp, true_exp, 1, 0},          {"v_log", run_log, log, 1, 0},
-    {"v_tanh", run_tanh, true_tanh, 1, -1},      {"v_sigmoid", run_sigmoid, true_sigmoid, 1, 0},
-    {"v_sin", run_sin, true_sin, 1, -1},         {"v_cos", run_cos, true_cos, 1, 1},
-    {"ln_expf", base_exp, true_exp, 251, 0},     {"ln_logf", base_log, log, 251, 0},
-    {"ln_tanhf", base_tanh, true_tanh, 251, -1}, {"ln_sinf", base_sin, true_sin, 251, -1},
-    {"ln_cosf", base_cos, true_cos, 251, 1},
+    {"v_exp", run_exp, true_exp, 1, 0, 0},
+    {"v_expm1", run_expm1, true_expm1, 1, 0, 0},
+    {"v_log", run_log, log, 1, 0, 0},
+    {"v_tanh", run_tanh, true_tanh, 1, -1, 0},
+    {"v_sigmoid", run_sigmoid, true_sigmoid, 1, 0, 0},
+    {"v_softplus", run_softplus, true_softplus, 1, 0, 0},
+    {"v_normal", run_share, true_share, 1, 0, 0.5},
+    {"(density)", run_density, true_density, 1, 1, 0.5},
+    {"v_sin", run_sin, true_sin, 1, -1, 0},
+    {"v_cos", run_cos, true_cos, 1, 1, 0},
+    {"ln_expf", base_exp, true_exp, 251, 0, 0},
+    {"ln_logf", base_log, log, 251, 0, 0},
+    {"ln_tanhf", base_tanh, true_tanh, 251, -1, 0},
+    {"ln_sinf", base_sin, true_sin, 251, -1, 0},
+    {"ln_cosf", base_cos, true_cos, 251, 1, 0},
 };
 
-/* |got - truth| in units of a float's last place at truth. */
-static double error_of(float got, double truth) {
+/* |got - truth| in units of a float's last place at truth, or at `least` where truth is smaller. */
+static double error_of(float got, double truth, double least) {
     if (isnan(truth)) return isnan(got) ? 0 : INFINITY;
     if (isnan(got)) return INFINITY;
     if (fabs(truth) < 0x1.000008p-126 && fabsf(got) <= 0x1.000008p-126f) return 0; /* flushed */
     if (isinf(got) && fabs(truth) >= 0x1.ffffffp127) return (truth > 0) == (got > 0) ? 0 : INFINITY;
-    uint64_t bits;
-    memcpy(&bits, &truth, sizeof bits);
+    const double at = fabs(truth) < least ? least : truth;
+    uint64_t     bits;
+    memcpy(&bits, &at, sizeof bits);
     int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
     if (exponent > 127) exponent = 127;
     const uint64_t per_unit = (uint64_t)(1023 + 23 - exponent) << 52; /* 2^(23-exponent) */
@@ -115,7 +143,7 @@ static void *measure(void *argument) {
         p->function->run(x, y);
         if (p->function->parity && !mirrored(p->function, x, y)) p->worst = (worst){INFINITY, x[0], 0};
         for (int i = 0; i < n; i++) {
-            const double error = error_of(y[i], p->function->truth((double)x[i]));
+            const double error = error_of(y[i], p->function->truth((double)x[i]), p->function->floor);
             if (error > p->worst.error) p->worst = (worst){error, x[i], 0};
         }
     }
@@ -143,7 +171,7 @@ static void *measure_pow(void *argument) {
             float z[LN_WIDTH];
             v_store(z, v_pow(v_load(x + i), v_load(y + i)));
             for (int j = 0; j < LN_WIDTH; j++) {
-                const double error = error_of(z[j], truth[i + j]);
+                const double error = error_of(z[j], truth[i + j], 0);
                 if (error > p->worst.error) p->worst = (worst){error, x[i + j], y[i + j]};
             }
         }

@@ -5,6 +5,17 @@
 
 #define EACH for (int i = 0; i < 16; i += LN_WIDTH)
 
+/* The two results of v_normal. */
+LN_INLINE vec v_share(vec x) {
+    vec density;
+    return v_normal(x, &density);
+}
+LN_INLINE vec v_density(vec x) {
+    vec density;
+    (void)v_normal(x, &density);
+    return density;
+}
+
 #define UNARY(name) \
     static void unary_##name(const float *a, float *out) { EACH v_store(out + i, v_##name(v_load(a + i))); }
 PROBE_UNARY(UNARY)

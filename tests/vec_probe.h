@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-#define PROBE_UNARY(X) X(neg) X(abs) X(sqrt) X(exp) X(log) X(tanh) X(sigmoid) X(sin) X(cos)
+#define PROBE_UNARY(X) \
+    X(neg) X(abs) X(sqrt) X(exp) X(expm1) X(log) X(tanh) X(sigmoid) X(softplus) X(share) X(density) X(sin) X(cos)
 #define PROBE_BINARY(X) X(add) X(sub) X(mul) X(div) X(max) X(min) X(pow)
 #define PROBE_COMPARE(X) X(lt) X(le) X(gt) X(ge) X(eq)
 #define PROBE_INTEGER(X) X(add) X(sub) X(and) X(or) X(xor) X(mul_low) X(mul_high)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LN_WORD = 32, LN_REST = 256, LN_MAX_ROWS = 64, LN_LIST = 400, LN_RANGE = 2 * LN_NUMBER_TEXT + 16 };
+enum { LN_WORD = 32, LN_MAX_ROWS = 64, LN_WORDS = 400, LN_RANGE = 2 * LN_NUMBER_TEXT + 32 };
 
 /* Text that grows to the right and remembers how long it would be; snprintf's rules. */
 typedef struct output {
@@ -69,11 +69,11 @@ static ln_status split_name(char name[LN_WORD], const char *key, const char **te
     return copy_name(name, word, length, who, error);
 }
 
-static ln_status split_rest(char rest[LN_REST], const char *word, size_t length, const char *who, ln_error *error) {
+static ln_status split_rest(char rest[LN_MAX_REST], const char *word, size_t length, const char *who, ln_error *error) {
     const size_t used = strlen(rest), blank = used > 0;
-    if (used + blank + length >= LN_REST)
+    if (used + blank + length >= LN_MAX_REST)
         return ln_fail(error, LN_E_ARGUMENT, "%s: the arguments are longer than %d characters; shorten them", who,
-                       LN_REST - 1);
+                       LN_MAX_REST - 1);
     if (blank) rest[used] = ' ';
     memcpy(rest + used + blank, word, length);
     rest[used + blank + length] = '\0';
@@ -104,6 +104,7 @@ typedef struct value {
     double   number;
     ln_size2 size;
     char     name[LN_WORD + 1];
+    ln_list  list;
 } value;
 
 static value load(const ln_attr *a, const void *args) {
@@ -124,6 +125,7 @@ static value load(const ln_attr *a, const void *args) {
         break;
     case LN_ATTR_FLOAT: memcpy(&v.number, from, sizeof v.number); break;
     case LN_ATTR_NAME: memcpy(v.name, from, LN_WORD); break;
+    case LN_ATTR_LIST: memcpy(&v.list, from, sizeof v.list); break;
     }
     return v;
 }
@@ -139,6 +141,7 @@ static void store(const ln_attr *a, const value *v, void *args) {
     case LN_ATTR_BOOL: memcpy(to, &yes, sizeof yes); break;
     case LN_ATTR_FLOAT: memcpy(to, &v->number, sizeof v->number); break;
     case LN_ATTR_NAME: memcpy(to, v->name, LN_WORD); break;
+    case LN_ATTR_LIST: memcpy(to, &v->list, sizeof v->list); break;
     }
 }
 
@@ -147,9 +150,17 @@ static value preset_of(const ln_attr *a) {
     return (value){.number = a->preset, .size = {side, side}};
 }
 
+/* Of a list that a C program may have filled with anything. */
+static int list_count(const ln_list *list) { return list->n < 0 ? 0 : list->n > LN_MAX_LIST ? LN_MAX_LIST : list->n; }
+
+static bool same_list(const ln_list *x, const ln_list *y) {
+    return x->n == y->n && memcmp(x->value, y->value, (size_t)list_count(x) * sizeof *x->value) == 0;
+}
+
 static bool same_value(const ln_attr *a, const value *x, const value *y) {
     if (a->type == LN_ATTR_SIZE2) return x->size.h == y->size.h && x->size.w == y->size.w;
     if (a->type == LN_ATTR_NAME) return strcmp(x->name, y->name) == 0;
+    if (a->type == LN_ATTR_LIST) return same_list(&x->list, &y->list);
     return memcmp(&x->number, &y->number, sizeof x->number) == 0;
 }
 
@@ -175,6 +186,10 @@ static void print_value(const ln_attr *a, const value *v, output *t) {
         else append(t, "%s", ln_number_print(v->number, number));
         break;
     case LN_ATTR_NAME: append(t, "%s", v->name); break;
+    case LN_ATTR_LIST:
+        for (int i = 0; i < list_count(&v->list); i++)
+            append(t, "%s%s", i ? "," : "", ln_number_print(v->list.value[i], number));
+        break;
     }
 }
 
@@ -215,6 +230,10 @@ static ln_status check_range(const char *owner, const ln_attr *a, const value *v
     return good ? LN_OK : fail_range(owner, a, shown, error);
 }
 
+static ln_status fail_too_many(const char *owner, const ln_attr *a, ln_error *error) {
+    return ln_fail(error, LN_E_ARGUMENT, "%s: %s has more than %d numbers; leave some out", owner, a->key, LN_MAX_LIST);
+}
+
 /* ----------------------------------------------------------------- reading */
 
 /* "owner: key='word' is not WHAT; write HOW". */
@@ -228,7 +247,7 @@ static ln_status fail_type(const char *owner, const ln_attr *a, const char *word
 }
 
 static ln_status fail_choice(const char *owner, const ln_attr *a, const char *word, ln_error *error) {
-    char              list[LN_LIST] = "";
+    char              list[LN_WORDS] = "";
     output            t = {list, sizeof list, 0};
     const char *const near = ln_nearest(word, a->choices, choice_count(a));
     for (size_t i = 0; a->choices[i]; i++) append(&t, "%s%s", i ? ", " : "", a->choices[i]);
@@ -249,7 +268,7 @@ static ln_status read_int(const char *word, int *whole) {
 /* "5" or "5x3". */
 static ln_status read_size2(const char *word, ln_size2 *size) {
     const char *const x = strchr(word, 'x');
-    char              first[LN_REST];
+    char              first[LN_MAX_REST];
     const size_t      length = x ? (size_t)(x - word) : strlen(word);
     memcpy(first, word, length);
     first[length] = '\0';
@@ -267,7 +286,26 @@ static ln_status read_choice(const ln_attr *a, const char *word, double *index) 
     return LN_E_FORMAT;
 }
 
-/* Reads word (shorter than LN_REST) as a's type and checks its range. */
+/* "0.1,1,2": every number is checked by itself. */
+static ln_status read_list(const char *owner, const ln_attr *a, const char *word, ln_list *list, ln_error *error) {
+    for (const char *from = word, *end; from; from = *end ? end + 1 : NULL) {
+        char         number[LN_MAX_REST];
+        const size_t length = strcspn(from, ",");
+        value        v = {0};
+        end = from + length;
+        memcpy(number, from, length);
+        number[length] = '\0';
+        if (ln_number_read(number, &v.number) != LN_OK)
+            return fail_type(owner, a, word, "a list of numbers", "numbers with commas between, such as 0.5,1,2",
+                             error);
+        if (!in_range(a, v.number)) return fail_range(owner, a, number, error);
+        if (list->n == LN_MAX_LIST) return fail_too_many(owner, a, error);
+        list->value[list->n++] = v.number;
+    }
+    return LN_OK;
+}
+
+/* Reads word (shorter than LN_MAX_REST) as a's type and checks its range. */
 static ln_status read_value(const char *owner, const ln_attr *a, const char *word, value *v, ln_error *error) {
     int       whole = 0;
     ln_status status;
@@ -293,6 +331,7 @@ static ln_status read_value(const char *owner, const ln_attr *a, const char *wor
             return fail_type(owner, a, word, "a yes or no", "true or false", error);
         return LN_OK;
     case LN_ATTR_CHOICE: return read_choice(a, word, &v->number) == LN_OK ? LN_OK : fail_choice(owner, a, word, error);
+    case LN_ATTR_LIST: return read_list(owner, a, word, &v->list, error);
     default: return copy_name(v->name, word, strlen(word), owner, error);
     }
     return status == LN_OK ? check_range(owner, a, v, word, error) : fail_range(owner, a, word, error);
@@ -329,7 +368,7 @@ static size_t next_positional(const reader *r) {
 
 static ln_status fail_unknown(const reader *r, const char *what, const char *key) {
     const char *keys[LN_MAX_ROWS] = {NULL};
-    char        list[LN_LIST] = "";
+    char        list[LN_WORDS] = "";
     output      t = {list, sizeof list, 0};
     for (size_t i = 0; i < r->n; i++) {
         keys[i] = row(r, i)->key;
@@ -343,7 +382,7 @@ static ln_status fail_unknown(const reader *r, const char *what, const char *key
 }
 
 static ln_status fail_described(const char *owner, const char *what, const ln_attr *a, ln_error *error) {
-    char description[LN_LIST];
+    char description[LN_WORDS];
     ln_attr_describe(a, description, sizeof description);
     return ln_fail(error, LN_E_ARGUMENT, "%s: %s: %s", owner, what, description);
 }
@@ -376,10 +415,10 @@ static ln_status read_words(reader *r, const char *rest) {
     size_t      length;
     const char *from;
     while ((from = next_word(&rest, &length))) {
-        char word[LN_REST];
+        char word[LN_MAX_REST];
         if (length >= sizeof word)
             return ln_fail(r->error, LN_E_ARGUMENT, "%s: '%.40s...' is longer than %d characters; shorten it", r->owner,
-                           from, LN_REST - 1);
+                           from, LN_MAX_REST - 1);
         memcpy(word, from, length);
         word[length] = '\0';
         const ln_status status = read_word(r, word);
@@ -429,6 +468,21 @@ void ln_attr_defaults(const ln_attr *table, void *args, size_t size) {
     }
 }
 
+static ln_status check_list(const char *owner, const ln_attr *a, const ln_list *list, ln_error *error) {
+    char number[LN_NUMBER_TEXT];
+    if (list->n > LN_MAX_LIST) return fail_too_many(owner, a, error);
+    if (list->n < 0)
+        return ln_fail(error, LN_E_ARGUMENT, "%s: %s has %d numbers; give it 0 to %d", owner, a->key, list->n,
+                       LN_MAX_LIST);
+    if (list->n == 0 && a->required) return fail_described(owner, "argument missing", a, error);
+    for (int i = 0; i < list->n; i++) {
+        ln_number_print(list->value[i], number);
+        if (!isfinite(list->value[i])) return fail_type(owner, a, number, "a finite number", NULL, error);
+        if (!in_range(a, list->value[i])) return fail_range(owner, a, number, error);
+    }
+    return LN_OK;
+}
+
 static ln_status check_one(const char *owner, const ln_attr *a, const void *args, ln_error *error) {
     char        shown[LN_WORD + 2 * LN_NUMBER_TEXT];
     output      t = {shown, sizeof shown, 0};
@@ -440,6 +494,7 @@ static ln_status check_one(const char *owner, const ln_attr *a, const void *args
         if (v.name[0] && !is_name(v.name, strlen(v.name)))
             return fail_type(owner, a, v.name, "a name", "1 to 31 letters, digits, '_' or '-'", error);
         return LN_OK;
+    case LN_ATTR_LIST: return check_list(owner, a, &v.list, error);
     case LN_ATTR_CHOICE:
         return v.number >= 0 && v.number < (double)choice_count(a) ? LN_OK : fail_choice(owner, a, shown, error);
     case LN_ATTR_FLOAT:
@@ -474,11 +529,9 @@ size_t ln_attr_print(const ln_attr *table, const void *args, char *to, size_t si
 }
 
 static void print_type(const ln_attr *a, output *t) {
-    static const char *const words[] = {[LN_ATTR_INT] = "int",
-                                        [LN_ATTR_SIZE2] = "int or HxW",
-                                        [LN_ATTR_BOOL] = "true or false",
-                                        [LN_ATTR_FLOAT] = "number",
-                                        [LN_ATTR_NAME] = "name"};
+    static const char *const words[] = {
+        [LN_ATTR_INT] = "int",      [LN_ATTR_SIZE2] = "int or HxW", [LN_ATTR_BOOL] = "true or false",
+        [LN_ATTR_FLOAT] = "number", [LN_ATTR_NAME] = "name",        [LN_ATTR_LIST] = "numbers with commas between"};
     if (a->type != LN_ATTR_CHOICE) {
         append(t, "%s", words[a->type]);
         return;
@@ -491,14 +544,14 @@ size_t ln_attr_describe(const ln_attr *a, char *to, size_t size) {
     const value preset = preset_of(a);
     append(&t, "%s (", a->key);
     print_type(a, &t);
-    if (a->required || a->type == LN_ATTR_NAME) {
+    if (a->required || a->type == LN_ATTR_NAME || a->type == LN_ATTR_LIST) {
         append(&t, ", %s", a->required ? "required" : "optional");
     } else {
         append(&t, ", default ");
         print_value(a, &preset, &t);
     }
-    if (is_whole(a) || a->type == LN_ATTR_FLOAT) {
-        append(&t, ", ");
+    if (is_whole(a) || a->type == LN_ATTR_FLOAT || a->type == LN_ATTR_LIST) {
+        append(&t, a->type == LN_ATTR_LIST ? ", each " : ", ");
         print_range(a, &t);
     }
     append(&t, "): %s", a->help);

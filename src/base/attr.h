@@ -11,8 +11,13 @@ typedef enum ln_attr_type {
     LN_ATTR_BOOL,   /* bool; true or false */
     LN_ATTR_FLOAT,  /* double */
     LN_ATTR_CHOICE, /* int: index into choices */
-    LN_ATTR_NAME    /* char[32]: another layer's name (for `add NAME`) */
+    LN_ATTR_NAME,   /* char[32]: another layer's name (for `add NAME`) */
+    LN_ATTR_LIST    /* ln_list; written `0.1,1,2`; empty by default */
 } ln_attr_type;
+
+/* Some numbers. All values behind the first n are 0. */
+enum { LN_MAX_LIST = 32 };
+typedef struct ln_list { int n; double value[LN_MAX_LIST]; } ln_list;
 
 typedef struct ln_attr {
     const char        *key;
@@ -21,13 +26,15 @@ typedef struct ln_attr {
     bool               required;
     bool               positional;  /* may be given without its key, in the table's order */
     double             preset;      /* default (choice: index); SIZE2: both sides */
-    double             low, high;   /* inclusive range of numbers; -INFINITY, INFINITY: open */
+    double             low, high;   /* inclusive range of numbers (LIST: of each); -INFINITY, INFINITY: open */
     const char *const *choices;     /* NULL-terminated, for LN_ATTR_CHOICE */
     const char        *help;        /* one line */
 } ln_attr; /* a table ends with a row whose key is NULL */
 
-/* A line taken apart: "conv2d 6 kernel=5 from x as y" is word "conv2d", from "x", as "y" and the rest. */
-typedef struct ln_line { char word[32]; char from[32]; char as[32]; char rest[256]; } ln_line;
+/* A line taken apart: "conv2d 6 kernel=5 from x as y" is word "conv2d", from "x", as "y" and the rest, which has room
+ * for a full list of numbers of any length. */
+enum { LN_MAX_REST = 1024 };
+typedef struct ln_line { char word[32]; char from[32]; char as[32]; char rest[LN_MAX_REST]; } ln_line;
 
 /* Splits at blanks; checks that word, from and as are ≤ 31 characters of [A-Za-z0-9_-]. rest is the other words with
  * one blank between them. who ("layer") begins messages. */

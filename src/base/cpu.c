@@ -176,14 +176,25 @@ int ln_cpu_count(void) {
 /* ----------------------------------------------------- floating-point mode */
 
 #if defined(__x86_64__)
+/* The x87 control word too: the C library asks it how to round when it reads and prints numbers. */
 uint64_t ln_fp_enter(void) {
-    enum { ALL_MASKED = 0x1f80, FLUSH_RESULTS = 0x8000, FLUSH_OPERANDS = 0x0040 };
-    const uint64_t mode = _mm_getcsr();
+    enum { ALL_MASKED = 0x1f80, FLUSH_RESULTS = 0x8000, FLUSH_OPERANDS = 0x0040, X87_DEFAULT = 0x037f };
+    const uint16_t x87 = X87_DEFAULT;
+    uint16_t       before;
+    __asm__ volatile("fnstcw %0" : "=m"(before));
+    const uint64_t mode = (uint64_t)before << 32 | _mm_getcsr();
     _mm_setcsr(ALL_MASKED | FLUSH_RESULTS | FLUSH_OPERANDS);
+    if (before != x87) __asm__ volatile("fldcw %0" : : "m"(x87));
     return mode;
 }
 
-void ln_fp_leave(uint64_t mode) { _mm_setcsr((unsigned)mode); }
+void ln_fp_leave(uint64_t mode) {
+    const uint16_t x87 = (uint16_t)(mode >> 32);
+    uint16_t       now;
+    _mm_setcsr((unsigned)mode);
+    __asm__ volatile("fnstcw %0" : "=m"(now));
+    if (now != x87) __asm__ volatile("fldcw %0" : : "m"(x87));
+}
 #elif defined(__aarch64__)
 uint64_t ln_fp_enter(void) {
     const uint64_t flush = (uint64_t)1 << 24; /* and every other bit 0: nearest, no traps, NaN payloads kept */

@@ -93,16 +93,32 @@ ln_data_info ln_data_describe(const ln_data *data) {
                           .w = s->w,
                           .is_float = s->is_float,
                           .has_labels = s->labels != NULL,
-                          .n_classes = s->n_classes,
+                          .n_classes = data->n_kept ? data->n_kept : s->n_classes,
                           .n_bytes = s->n * (s->image_bytes + (s->labels ? 1 : 0)) +
                                      (data->index ? data->n * sizeof *data->index : 0)};
+}
+
+ln_status ln_data_reshape(ln_data *data, size_t c, size_t h, size_t w, ln_error *error) {
+    ln_store *const s = data->store;
+    size_t          count = 0;
+    if (!ln_multiply(c, h, &count) || !ln_multiply(count, w, &count) || count != s->c * s->h * s->w)
+        return ln_fail(error, LN_E_SHAPE, "reshape: images of %zux%zux%zu have %zu values, which %zux%zux%zu has not",
+                       s->c, s->h, s->w, s->c * s->h * s->w, c, h, w);
+    s->c = c, s->h = h, s->w = w;
+    return LN_OK;
 }
 
 const void *ln_data_image(const ln_data *data, size_t i) { return ln_data_values(data, i); }
 
 int ln_data_label(const ln_data *data, size_t i) {
-    return data->store->labels ? data->store->labels[ln_data_number(data, i)] : -1;
+    if (!data->store->labels) return -1;
+    const int label = data->store->labels[ln_data_number(data, i)];
+    for (int k = 0; k < data->n_kept; k++)
+        if (data->kept[k] == label) return k;
+    return label;
 }
+
+int ln_data_class(const ln_data *data, int i) { return i < data->n_kept ? data->kept[i] : i; }
 
 /* Draws exactly n_taken of data's images into taken and the others into kept, both in data's order: Knuth's selection
  * sampling (The Art of Computer Programming, 3.4.2, algorithm S). */
@@ -147,7 +163,8 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
     data->index = kept;
     data->n = n_kept;
     data->store->n_views++;
-    *part = (ln_data){.store = data->store, .n = n_taken, .index = taken};
+    *part = (ln_data){.store = data->store, .n = n_taken, .index = taken, .n_kept = data->n_kept};
+    memcpy(part->kept, data->kept, sizeof part->kept);
     return part;
 }
 

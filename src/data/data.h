@@ -7,6 +7,8 @@
 
 #include "base/context.h"
 
+enum { LN_MAX_KEPT = 256 };
+
 typedef struct ln_store {
     ln_context    *context;
     size_t         n_views;
@@ -24,6 +26,8 @@ struct ln_data {
     ln_store *store;
     size_t    n;
     uint32_t *index; /* n numbers of images in the store, ascending; NULL: all of them */
+    int       n_kept;          /* classes kept (ln_data_keep_classes); 0: all of the store's */
+    uint8_t   kept[LN_MAX_KEPT]; /* n_kept labels of the store: the view's label is the place here */
 };
 
 /* What a constructor is given. own: pixels and labels came from ln_allocate and go over to the result, when it is made

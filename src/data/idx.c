@@ -4,7 +4,11 @@
 enum { LN_IDX_UINT8 = 8 };
 
 static ln_status read_magic(ln_stream *stream, const char *name, size_t *rank, ln_error *error) {
-    unsigned char   magic[4];
+    unsigned char magic[4];
+    if (ln_stream_bound(stream) == 0)
+        return ln_fail(
+            error, LN_E_FORMAT,
+            "%s: the file is empty, but images (IDX; to predict, PNG and PGM too) were wanted: give another one", name);
     const ln_status status = ln_stream_read(stream, magic, sizeof magic, "the IDX header", error);
     if (status != LN_OK) return status;
     if (magic[0] || magic[1])
@@ -39,8 +43,8 @@ static ln_status read_sizes(ln_stream *stream, const char *name, ln_idx *idx, ln
                                             : "a list of images");
         if (!ln_multiply(idx->n_bytes, idx->dims[i], &idx->n_bytes))
             return ln_fail(error, LN_E_FORMAT,
-                           "%s: its header announces more bytes than there are numbers for: it is "
-                           "damaged",
+                           "%s: its header announces more bytes than there are numbers for: correct its "
+                           "sizes, or get or make the file anew",
                            name);
     }
     return LN_OK;
@@ -52,7 +56,7 @@ static ln_status check_length(const ln_stream *stream, const char *name, const l
     if (idx->n_bytes > bound)
         return ln_fail(error, LN_E_FORMAT,
                        "%s: truncated or damaged: its header announces %zu bytes of values, but %s "
-                       "%ju: fetch the file again",
+                       "%ju: correct its sizes, or get or make the file anew",
                        name, idx->n_bytes,
                        ln_stream_is_gzip(stream) ? "what is left of the file unpacks to at most" : "the file holds",
                        (uintmax_t)bound);

@@ -1,7 +1,10 @@
-/* ln_data_open: a data set by name ("mnist") or by the path of an IDX image file and its labels' sibling. */
-#include "data/data.h"
+/* ln_data_open: a data set by name ("mnist", "points n=200") or by the path of a file, whose kind its contents tell. */
+#include "data/csv.h"
+#include "data/generate.h"
 #include "data/idx.h"
 #include "data/mnist.h"
+#include "data/npy.h"
+#include "data/npz.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,15 +86,100 @@ static ln_data *open_idx(ln_context *context, const char *path, ln_error *error)
     return NULL;
 }
 
-ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder, ln_error *error) {
-    const bool test = split && !strcmp(split, "test");
-    if (!name || !*name) {
-        ln_fail(error, LN_E_ARGUMENT, "data without a name: \"mnist\" or the path of an IDX image file was wanted");
+/* Plain text, as far as its beginning shows. */
+static bool is_text(const unsigned char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] < ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n') return false;
+    return n > 0;
+}
+
+/* The first bytes of a file, unpacked: *n of at most size. */
+static ln_status peek(ln_context *context, const char *path, unsigned char *bytes, size_t size, size_t *n,
+                      ln_error *error) {
+    ln_stream *stream;
+    size_t     got = 1;
+    ln_status  status = ln_stream_open(context, path, &stream, error);
+    if (status != LN_OK) return status;
+    for (*n = 0; status == LN_OK && got && *n < size; *n += got)
+        status = ln_stream_read_some(stream, bytes + *n, size - *n, &got, error);
+    ln_stream_close(stream);
+    return status;
+}
+
+/* What is asked for: part says that the name ended in ":train" or ":test". */
+typedef struct request {
+    const char *name, *folder;
+    bool        test, part;
+} request;
+
+static ln_data *open_whole(ln_context *context, const request *r, const char *kind,
+                           ln_data *(*open)(ln_context *, const char *, ln_error *), ln_error *error) {
+    if (!r->part) return open(context, r->name, error);
+    ln_fail(error, LN_E_ARGUMENT, "%s: %s has no parts, as mnist, points and NPZ have: leave out :%s", r->name, kind,
+            r->test ? "test" : "train");
+    return NULL;
+}
+
+static ln_data *open_file(ln_context *context, const request *r, ln_error *error) {
+    const char *const path = r->name;
+    unsigned char     head[256];
+    size_t            n;
+    if (peek(context, path, head, sizeof head, &n, error) != LN_OK) return NULL;
+    if (n >= 4 && memcmp(head, "PK", 2) == 0 && head[2] < 8 && head[3] < 9)
+        return ln_npz_open(context, path, r->test, error);
+    if (n >= 6 && memcmp(head, "\x93NUMPY", 6) == 0) return open_whole(context, r, "NPY", ln_npy_read, error);
+    const bool pgm = n >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && head[2] <= ' ';
+    if (!pgm && is_text(head, n)) return open_whole(context, r, "CSV", ln_csv_read, error);
+    if (n < 2 || (head[0] == 0 && head[1] == 0)) return open_whole(context, r, "IDX", open_idx, error);
+    ln_fail(error, LN_E_FORMAT,
+            "%s: not a set of images that is known: it begins with %02x %02x, but IDX, CSV, NPZ or NPY was wanted%s",
+            path, head[0], head[1],
+            pgm || memcmp(head, "\x89PNG", 4) == 0 ? " (a single picture can be predicted, not learned from)" : "");
+    return NULL;
+}
+
+static ln_data *open_name(ln_context *context, const request *r, ln_error *error) {
+    static const char mnist[] = "mnist";
+    if (ln_generates(r->name)) return ln_generate(context, r->name, r->test, error);
+    if (strcmp(r->name, mnist) == 0) return ln_mnist_open(context, r->test, r->folder, error);
+    if (strncmp(r->name, mnist, sizeof mnist - 1) || r->name[sizeof mnist - 1] != ':' || !access(r->name, F_OK))
+        return open_file(context, r, error);
+    ln_fail(error, LN_E_ARGUMENT, "'%.200s': MNIST has the parts mnist:train and mnist:test", r->name);
+    return NULL;
+}
+
+/* The ':' of NAME:train and NAME:test, or NULL; a file that is called so comes first. */
+static const char *find_part(const char *name) {
+    const char *const colon = strrchr(name, ':');
+    const bool        part = colon && colon > name && (!strcmp(colon, ":train") || !strcmp(colon, ":test"));
+    return part && access(name, F_OK) ? colon : NULL;
+}
+
+/* NAME:train or NAME:test as NAME and its part. */
+static ln_data *open_part(ln_context *context, const request *r, const char *colon, ln_error *error) {
+    char *const name = ln_copy_text(context, r->name);
+    if (!name) {
+        ln_fail_memory(error, r->name, strlen(r->name) + 1);
         return NULL;
     }
-    if (split && !test && strcmp(split, "train") != 0) {
+    name[colon - r->name] = '\0';
+    const request  bare = {.name = name, .folder = r->folder, .test = strcmp(colon, ":test") == 0, .part = true};
+    ln_data *const data = open_name(context, &bare, error);
+    ln_release(context, name);
+    return data;
+}
+
+ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder, ln_error *error) {
+    const request r = {.name = name, .folder = folder, .test = split && !strcmp(split, "test")};
+    if (!name || !*name) {
+        ln_fail(error, LN_E_ARGUMENT,
+                "data without a name: \"mnist\", or the path of an IDX, CSV, NPZ or NPY file was wanted");
+        return NULL;
+    }
+    if (split && !r.test && strcmp(split, "train") != 0) {
         ln_fail(error, LN_E_ARGUMENT, "data %s: split \"%s\", but \"train\" or \"test\" was wanted", name, split);
         return NULL;
     }
-    return strcmp(name, "mnist") == 0 ? ln_mnist_open(context, test, folder, error) : open_idx(context, name, error);
+    const char *const colon = find_part(name);
+    return colon ? open_part(context, &r, colon, error) : open_name(context, &r, error);
 }

@@ -138,7 +138,7 @@ uint64_t ln_stream_bound(const ln_stream *s) {
 
 static ln_status fail_gzip(const ln_stream *s, int code, ln_error *error) {
     if (code == Z_MEM_ERROR) return ln_fail_memory(error, s->name, 1 << 16);
-    return ln_fail(error, LN_E_FORMAT, "%s: damaged gzip data (%s): fetch the file again", s->name,
+    return ln_fail(error, LN_E_FORMAT, "%s: damaged gzip data (%s): get or make the file anew", s->name,
                    code == Z_NEED_DICT ? "a preset dictionary is asked for"
                    : s->zip.msg        ? s->zip.msg
                                        : "no progress");
@@ -165,14 +165,14 @@ static ln_status inflate_some(ln_stream *s, unsigned char *bytes, size_t n, size
     return code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR ? LN_OK : fail_gzip(s, code, error);
 }
 
-/* Up to n bytes (n > 0); *got is 0 at the end. */
-static ln_status read_some(ln_stream *s, unsigned char *bytes, size_t n, size_t *got, ln_error *error) {
+ln_status ln_stream_read_some(ln_stream *s, void *bytes, size_t n, size_t *got, ln_error *error) {
     *got = 0;
     do {
         const ln_status status = refill(s, error);
         if (status != LN_OK) return status;
         if (!s->gzip) {
             *got = n < s->n ? n : s->n;
+            if (*got == 0) return LN_OK; /* an empty file has no buffer yet */
             memcpy(bytes, s->next, *got);
             s->next += *got;
             s->n -= *got;
@@ -191,12 +191,12 @@ ln_status ln_stream_read(ln_stream *s, void *bytes, size_t n, const char *what, 
     size_t done = 0;
     while (done < n) {
         size_t          got;
-        const ln_status status = read_some(s, (unsigned char *)bytes + done, n - done, &got, error);
+        const ln_status status = ln_stream_read_some(s, (unsigned char *)bytes + done, n - done, &got, error);
         if (status != LN_OK) return status;
         if (!got)
             return ln_fail(error, LN_E_FORMAT,
-                           "%s: truncated: %s should take %zu bytes, but only %zu came: fetch the "
-                           "file again",
+                           "%s: truncated: %s should take %zu bytes, but only %zu came: get or make "
+                           "the file anew",
                            s->name, what, n, done);
         done += got;
     }
@@ -206,17 +206,17 @@ ln_status ln_stream_read(ln_stream *s, void *bytes, size_t n, const char *what, 
 ln_status ln_stream_end(ln_stream *s, ln_error *error) {
     unsigned char   extra;
     size_t          got;
-    const ln_status status = read_some(s, &extra, 1, &got, error);
+    const ln_status status = ln_stream_read_some(s, &extra, 1, &got, error);
     if (status != LN_OK) return status;
     if (got)
         return ln_fail(error, LN_E_FORMAT,
                        "%s: bytes follow after the end of the data that its header announces; "
-                       "the header or the length is wrong: fetch the file again",
+                       "correct the header, or get or make the file anew",
                        s->name);
     if (s->gzip && !s->member_done)
         return ln_fail(error, LN_E_FORMAT,
-                       "%s: truncated: the gzip check sum at its end is missing: fetch the file "
-                       "again",
+                       "%s: truncated: the gzip check sum at its end is missing: get or make the "
+                       "file anew",
                        s->name);
     return LN_OK;
 }

@@ -24,6 +24,8 @@ void ln_stream_sum(ln_stream *stream, unsigned char sum[LN_SHA256]);
 uint64_t ln_stream_bound(const ln_stream *stream);
 bool     ln_stream_is_gzip(const ln_stream *stream);
 
+/* Up to n bytes (n > 0); *got is 0 at the end only, which ln_stream_end then checks. */
+ln_status ln_stream_read_some(ln_stream *stream, void *bytes, size_t n, size_t *got, ln_error *error);
 /* Exactly n bytes, or LN_E_FORMAT: truncated, damaged. what ("the pixels") stands in the message. */
 ln_status ln_stream_read(ln_stream *stream, void *bytes, size_t n, const char *what, ln_error *error);
 /* Checks that nothing follows, and gzip's own check sums. */

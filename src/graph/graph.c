@@ -7,25 +7,62 @@
 const char *const ln_init_words[] = {
     "pytorch", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal", "normal", NULL};
 
-/* What any layer with parameters accepts beside its own arguments; also the model-wide `init:` line. */
-static const ln_attr init_attrs[] = {{.key = "init",
-                                      .type = LN_ATTR_CHOICE,
-                                      .offset = offsetof(ln_init, kind),
-                                      .positional = true,
-                                      .choices = ln_init_words,
-                                      .help = "how the parameters are drawn"},
-                                     {.key = "std",
-                                      .type = LN_ATTR_FLOAT,
-                                      .offset = offsetof(ln_init, std),
-                                      .preset = 0.01,
-                                      .high = 1e6,
-                                      .help = "deviation of the weights, for init=normal"},
-                                     {.key = "bias_std",
-                                      .type = LN_ATTR_FLOAT,
-                                      .offset = offsetof(ln_init, bias_std),
-                                      .high = 1e6,
-                                      .help = "deviation of the biases (0: zeros), for any init but pytorch"},
-                                     {0}};
+const char *const ln_init_help[] = {"weights and biases uniform in +-1/sqrt(fan_in)",
+                                    "weights uniform in +-sqrt(6/fan_in)",
+                                    "weights normal with deviation sqrt(2/fan_in)",
+                                    "weights uniform in +-sqrt(6/(fan_in + fan_out))",
+                                    "weights normal with deviation sqrt(2/(fan_in + fan_out))",
+                                    "weights normal with deviation std",
+                                    NULL};
+
+/* What a layer with parameters accepts beside its own arguments. */
+typedef struct layer_options {
+    ln_init     init; /* first: init_attrs reads it alone */
+    ln_learning learning;
+} layer_options;
+
+#define INIT_ROWS                                                                                     \
+    {.key = "init",                                                                                   \
+     .type = LN_ATTR_CHOICE,                                                                          \
+     .offset = offsetof(ln_init, kind),                                                               \
+     .positional = true,                                                                              \
+     .choices = ln_init_words,                                                                        \
+     .help = "how the parameters are drawn; a layer without it takes the model's init"},              \
+        {.key = "std",                                                                                \
+         .type = LN_ATTR_FLOAT,                                                                       \
+         .offset = offsetof(ln_init, std),                                                            \
+         .preset = 0.01,                                                                              \
+         .high = 1e6,                                                                                 \
+         .help = "deviation of the weights, for init=normal"},                                        \
+    {                                                                                                 \
+        .key = "bias_std", .type = LN_ATTR_FLOAT, .offset = offsetof(ln_init, bias_std), .high = 1e6, \
+        .help = "deviation of the biases (0: zeros), for any init but pytorch"                        \
+    }
+enum { INIT_ROW_COUNT = 3 };
+
+static const ln_attr init_attrs[] = {INIT_ROWS, {0}}; /* the model-wide `init:` line */
+static const ln_attr layer_attrs[] = {INIT_ROWS,
+                                      {.key = "lr_factor",
+                                       .type = LN_ATTR_FLOAT,
+                                       .offset = offsetof(layer_options, learning.lr_factor),
+                                       .preset = 1,
+                                       .high = 1e6,
+                                       .help = "the learning rate is multiplied by this"},
+                                      {.key = "frozen",
+                                       .type = LN_ATTR_BOOL,
+                                       .offset = offsetof(layer_options, learning.frozen),
+                                       .help = "its parameters stay as they are"},
+                                      {0}};
+
+const ln_attr *ln_init_attrs(int kind) {
+    const size_t first = kind == LN_INIT_NORMAL ? 1 : kind == LN_INIT_PYTORCH ? INIT_ROW_COUNT : 2;
+    return init_attrs + first;
+}
+
+const ln_attr *ln_layer_attrs(const ln_op *op) {
+    const size_t end = sizeof layer_attrs / sizeof *layer_attrs - 1;
+    return layer_attrs + (op->traits & LN_DRAWS ? 0 : op->traits & LN_LEARNS ? INIT_ROW_COUNT : end);
+}
 
 ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error) {
     size_t area, count;
@@ -52,7 +89,7 @@ void ln_model_free(ln_model *model) {
     if (!model) return;
     ln_context *const context = model->context;
     for (size_t i = 0; i < model->n_nodes; i++) {
-        for (size_t k = 0; k < LN_MAX_PARAMS; k++) ln_release(context, model->values[i][k]);
+        for (size_t k = 0; k < LN_MAX_TENSORS; k++) ln_release(context, model->values[i][k]);
         ln_release(context, model->node[i]);
     }
     ln_release(context, model->node);
@@ -113,13 +150,14 @@ static ln_status find_input(const ln_model *model, const ln_node *node, const ch
                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
+/* A layer without a name has its number, which no other may take. */
 static ln_status set_name(const ln_model *model, ln_node *node, const char *as, ln_error *error) {
-    if (!as[0]) {
-        return find_name(model, node->name) == -2
-                   ? LN_OK
-                   : ln_fail_node(error, LN_E_ARGUMENT, node,
-                                  "its number is already another layer's name; rename that one");
-    }
+    if (!as[0]) return LN_OK;
+    if (as[strspn(as, "0123456789")] == '\0')
+        return ln_fail_node(error, LN_E_ARGUMENT, node,
+                            "the name '%s' is a number, and numbers are the names of layers without 'as'; write a name "
+                            "with a letter in it",
+                            as);
     if (find_name(model, as) != -2)
         return ln_fail_node(error, LN_E_ARGUMENT, node, "the name '%s' is already taken; choose another one after 'as'",
                             as);
@@ -149,20 +187,22 @@ static ln_status set_inputs(const ln_model *model, ln_node *node, const char *fr
 static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line, ln_error *error) {
     char owner[LN_NAME + 40];
     snprintf(owner, sizeof owner, "layer %s (%s)", line->as[0] ? line->as : node->name, node->op->name);
-    ln_init         init;
+    layer_options   options;
     const ln_status status = ln_attr_parse(line->rest, owner, node->op->attrs, node->args, node->op->args_size,
-                                           init_attrs, &init, sizeof init, error);
+                                           ln_layer_attrs(node->op), &options, sizeof options, error);
     if (status != LN_OK) return status;
-    const bool own = strstr(line->rest, "init=") != NULL;
-    if (!own && strstr(line->rest, "std="))
+    if (!(node->op->traits & LN_LEARNS)) ln_attr_defaults(layer_attrs, &options, sizeof options);
+    const bool draws = node->op->traits & LN_DRAWS, own = draws && strstr(line->rest, "init=");
+    if (draws && !own && strstr(line->rest, "std="))
         return ln_fail_node(error, LN_E_ARGUMENT, node,
                             "std and bias_std belong to an init; write init=normal before them");
-    node->init = own ? init : model->init;
+    node->init = own ? options.init : model->init;
+    node->learning = options.learning;
     return LN_OK;
 }
 
-static ln_status allocate_values(ln_model *model, ln_node *node, float *values[LN_MAX_PARAMS], ln_error *error) {
-    for (size_t k = 0; k < node->n_params; k++) {
+static ln_status allocate_values(ln_model *model, ln_node *node, float *values[LN_MAX_TENSORS], ln_error *error) {
+    for (size_t k = 0; k < node->n_params + node->n_buffers; k++) {
         ln_param *const p = &node->param[k];
         snprintf(p->full_name, sizeof p->full_name, "%s.%s", node->name, p->name);
         const size_t n_bytes = p->count * sizeof(float);
@@ -180,11 +220,14 @@ static ln_status allocate_values(ln_model *model, ln_node *node, float *values[L
 static void print_line(const ln_model *model, const ln_node *node, const ln_line *line, char text[LN_MAX_LINE]) {
     size_t n = (size_t)snprintf(text, LN_MAX_LINE, "%s", node->op->name);
     n += ln_attr_print(node->op->attrs, node->args, text + n, LN_MAX_LINE - n);
-    if (node->n_params > 0 && n < LN_MAX_LINE) {
-        const ln_init *const init = &node->init;
-        n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " init=%s", ln_init_words[init->kind]);
-        ln_attr rest[3] = {init_attrs[1], init_attrs[2], {0}};
-        if (n < LN_MAX_LINE) n += ln_attr_print(rest, init, text + n, LN_MAX_LINE - n);
+    if (node->op->traits & LN_DRAWS && n < LN_MAX_LINE) {
+        n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " init=%s", ln_init_words[node->init.kind]);
+        ln_attr rest[INIT_ROW_COUNT] = {init_attrs[1], init_attrs[2], {0}};
+        if (n < LN_MAX_LINE) n += ln_attr_print(rest, &node->init, text + n, LN_MAX_LINE - n);
+    }
+    if (node->op->traits & LN_LEARNS && n < LN_MAX_LINE) {
+        const layer_options options = {.learning = node->learning};
+        n += ln_attr_print(layer_attrs + INIT_ROW_COUNT, &options, text + n, LN_MAX_LINE - n);
     }
     if (line->from[0] && n < LN_MAX_LINE)
         n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " from %s",
@@ -195,8 +238,13 @@ static void print_line(const ln_model *model, const ln_node *node, const ln_line
 ln_layer ln_model_append(ln_model *model, const ln_op *op, const ln_line *line, ln_error *error) {
     ln_error found = {0};
     if (model->error.status != LN_OK) return fail(model, &model->error, error);
+    if (model->n_nodes == LN_MAX_NODES) {
+        ln_fail(&found, LN_E_UNSUPPORTED, "layer %d (%s): a model has at most %d layers; leave some out", LN_MAX_NODES,
+                op->name, LN_MAX_NODES);
+        return fail(model, &found, error);
+    }
     ln_node *const node = ln_allocate_zeroed(model->context, sizeof *node);
-    float         *values[LN_MAX_PARAMS] = {0};
+    float         *values[LN_MAX_TENSORS] = {0};
     if (!node) {
         ln_fail_memory(&found, "layer", sizeof *node);
         return fail(model, &found, error);
@@ -212,7 +260,7 @@ ln_layer ln_model_append(ln_model *model, const ln_op *op, const ln_line *line, 
         model->node[node->index] = node;
         return (ln_layer)model->n_nodes++;
     }
-    for (size_t k = 0; k < LN_MAX_PARAMS; k++) ln_release(model->context, values[k]);
+    for (size_t k = 0; k < LN_MAX_TENSORS; k++) ln_release(model->context, values[k]);
     ln_release(model->context, node);
     return fail(model, &found, error);
 }
@@ -225,9 +273,13 @@ ln_layer ln_model_add(ln_model *model, const char *text, ln_error *error) {
     return op ? ln_model_append(model, op, &line, error) : fail(model, &found, error);
 }
 
+ln_status ln_init_parse(const char *text, ln_init *init, ln_error *error) {
+    return ln_attr_parse(text, "init", init_attrs, init, sizeof *init, NULL, NULL, 0, error);
+}
+
 ln_status ln_model_add_init(ln_model *model, const char *text, ln_error *error) {
     ln_init         init;
-    const ln_status status = ln_attr_parse(text, "init", init_attrs, &init, sizeof init, NULL, NULL, 0, error);
+    const ln_status status = ln_init_parse(text, &init, error);
     if (status == LN_OK) model->init = init;
     return status;
 }
@@ -314,9 +366,14 @@ size_t ln_model_outputs(const ln_model *model) {
     return model->n_nodes ? ln_shape_count(model->node[model->n_nodes - 1]->out) : 0;
 }
 
+size_t ln_model_class_count(const ln_model *model) {
+    const ln_node *const loss = &model->loss;
+    return loss->op && loss->op->classes ? loss->op->classes(loss) : ln_model_outputs(model);
+}
+
 size_t ln_model_parameter_count(const ln_model *model) {
     size_t n = 0;
-    for (size_t i = 0; i < model->n_nodes; i++) n += model->node[i]->n_params;
+    for (size_t i = 0; i < model->n_nodes; i++) n += model->node[i]->n_params + model->node[i]->n_buffers;
     return n;
 }
 
@@ -324,13 +381,16 @@ ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
     ln_parameter out = {0};
     for (size_t i = 0; i < model->n_nodes; i++) {
         const ln_node *const node = model->node[i];
-        if (index >= node->n_params) {
-            index -= node->n_params;
+        if (index >= node->n_params + node->n_buffers) {
+            index -= node->n_params + node->n_buffers;
             continue;
         }
         const ln_param *const p = &node->param[index];
-        out =
-            (ln_parameter){.name = p->full_name, .rank = p->rank, .count = p->count, .values = model->values[i][index]};
+        out = (ln_parameter){.name = p->full_name,
+                             .rank = p->rank,
+                             .count = p->count,
+                             .values = model->values[i][index],
+                             .learned = index < node->n_params};
         memcpy(out.shape, p->dims, sizeof out.shape);
         break;
     }

@@ -11,7 +11,7 @@ struct ln_model {
     ln_shape      input;
     size_t        n_nodes, capacity;
     ln_node     **node;                           /* stable addresses, in order */
-    float       *(*values)[LN_MAX_PARAMS];        /* [node][parameter]: 64-byte aligned, of the context */
+    float       *(*values)[LN_MAX_TENSORS];       /* [node][parameter or buffer]: 64-byte aligned, of the context */
     char        (*line)[LN_MAX_LINE];             /* each layer as a recipe line */
     ln_node       loss;                           /* op NULL: none set yet */
     ln_init       init;                           /* for layers to come */
@@ -33,7 +33,13 @@ ln_status ln_model_finish(ln_model *model, ln_error *error);
 /* The shape of a node's output; -1 is the model's input. */
 ln_shape ln_model_shape(const ln_model *model, int node);
 
-/* The words of init kinds, NULL-terminated, in the order of ln_init_kind. */
-extern const char *const ln_init_words[];
+/* The words of init kinds and a line of help for each, NULL-terminated, in the order of ln_init_kind. */
+extern const char *const ln_init_words[], *const ln_init_help[];
+/* "normal std=0.1": a line of init. */
+ln_status ln_init_parse(const char *text, ln_init *init, ln_error *error);
+/* The arguments that go with an init of that kind. */
+const ln_attr *ln_init_attrs(int kind);
+/* The arguments that a layer of op takes beside its own, by its traits; an empty table for one without parameters. */
+const ln_attr *ln_layer_attrs(const ln_op *op);
 
 #endif

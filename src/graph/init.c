@@ -21,7 +21,9 @@ static void fill_normal(float *values, size_t n, double std, ln_random *random) 
 
 static void draw(const ln_param *param, const ln_init *init, float *values, ln_random *random) {
     const double fan_in = (double)param->fan_in, fans = fan_in + (double)param->fan_out;
-    if (init->kind == LN_INIT_PYTORCH) fill_uniform(values, param->count, 1 / ln_sqrt(fan_in), random);
+    if (param->is_constant)
+        for (size_t i = 0; i < param->count; i++) values[i] = (float)param->constant;
+    else if (init->kind == LN_INIT_PYTORCH) fill_uniform(values, param->count, 1 / ln_sqrt(fan_in), random);
     else if (param->is_bias) fill_normal(values, param->count, init->bias_std, random);
     else if (init->kind == LN_INIT_KAIMING_UNIFORM) fill_uniform(values, param->count, ln_sqrt(6 / fan_in), random);
     else if (init->kind == LN_INIT_XAVIER_UNIFORM) fill_uniform(values, param->count, ln_sqrt(6 / fans), random);
@@ -38,7 +40,7 @@ ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error) {
     if (status != LN_OK) return status;
     const uint64_t mode = ln_fp_enter();
     for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < model->node[i]->n_params; k++) {
+        for (size_t k = 0; k < model->node[i]->n_params + model->node[i]->n_buffers; k++) {
             ln_random random = ln_random_at(seed, LN_RANDOM_INIT, (uint32_t)i, k);
             draw(&model->node[i]->param[k], &model->node[i]->init, model->values[i][k], &random);
         }

@@ -44,13 +44,17 @@ static void set_halos(ln_plan *p) {
 
 static bool no_halo(const ln_slot *t) { return t->halo.h == 0 && t->halo.w == 0; }
 
-/* May node's output live in its input's memory? */
+static bool same_shape(ln_shape a, ln_shape b) { return a.c == b.c && a.h == b.h && a.w == b.w; }
+
+/* May node's output live in its input's memory? A halo lies round one shape, and so not where a view has another. */
 static bool may_alias(const ln_plan *p, const ln_plan_node *n, const ln_slot *tensors) {
     const size_t in = n->tensor_in[0], out = n->tensor_out;
     if (p->options.keep_all || ln_plan_consumers(p, in) != 1) return false;
     if (ln_plan_has(n, LN_VIEW) && p->options.image) return false; /* channels change their places among the lanes */
-    if (ln_plan_has(n, LN_VIEW)) return no_halo(&tensors[tensors[in].base]) && no_halo(&tensors[tensors[out].base]);
-    return ln_plan_has(n, LN_IN_PLACE) && n->node->n_inputs == 1;
+    const ln_slot *const x = &tensors[tensors[in].base], *const y = &tensors[tensors[out].base];
+    const bool bare = no_halo(x) && no_halo(y);
+    if (ln_plan_has(n, LN_VIEW)) return bare;
+    return ln_plan_has(n, LN_IN_PLACE) && n->node->n_inputs == 1 && (bare || same_shape(x->shape, y->shape));
 }
 
 static void merge(ln_slot *tensors, size_t from, size_t to) {
@@ -236,7 +240,8 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
 static size_t part_channels(const ln_plan *p, const ln_unit *u) {
     const ln_plan_node *const head = &p->node[u->first];
     const size_t              c = p->value[head->tensor_out].shape.c, grain = head->need.grain;
-    const size_t              n = u->parts ? (size_t)p->n_threads : 1, grains = (c + grain - 1) / grain;
+    const bool                shares = u->parts && ln_plan_has(head, LN_HEAD | LN_LOCAL); /* others need all of them */
+    const size_t              n = shares ? (size_t)p->n_threads : 1, grains = (c + grain - 1) / grain;
     const size_t              most = (grains + n - 1) / n * grain;
     return most < c ? most : c;
 }
@@ -406,6 +411,7 @@ static size_t saved_pieces(const ln_plan *p, ln_place place, ln_piece *piece, si
             x->saved_place = place;
             if (x->need.saved == 0) continue;
             piece[n] = all;
+            if (x->kernel->settle && p->options.training) piece[n].last = SIZE_MAX; /* settle reads it at the end */
             piece[n].n_bytes = ln_plan_round(x->need.saved) * blocks;
             piece[n++].offset = &x->saved;
         }
@@ -428,13 +434,21 @@ static void lay_parameters(ln_plan *p, size_t *end) {
         n->packed = take(end, n->need.n_packed * p->element);
         n->states = *end;
         for (size_t k = 0; k < n->node->n_params && p->options.training; k++) /* side by side */
-            take(end, ln_plan_round(n->node->param[k].count * p->element) * p->options.n_states);
+            take(end, ln_plan_round(n->node->param[k].count * p->element) * ln_plan_states(p, n));
         for (size_t k = 0; k < n->node->n_params && n->policy == LN_POLICY_BLOCK; k++)
             n->partial[k] = take(end, ln_plan_round(n->node->param[k].count * p->element) * p->n_blocks);
         n->parameters = *end;
-        for (size_t k = 0; k < n->node->n_params && p->element != sizeof(float); k++)
+        for (size_t k = 0; k < n->node->n_params + n->node->n_buffers && p->element != sizeof(float); k++)
             take(end, n->node->param[k].count * p->element);
     }
+}
+
+static void lay_squares(ln_plan *p, size_t *end) {
+    p->n_squares = 0;
+    for (size_t i = 0; i < p->n_nodes && p->options.squares; i++)
+        for (size_t k = 0; k < p->node[i].node->n_params; k++)
+            p->n_squares += ln_squares_of(&p->node[i].node->param[k]);
+    p->squares_offset = take(end, 2 * p->n_squares * sizeof(double));
 }
 
 static void lay_memory(ln_plan *p, ln_piece *piece) {
@@ -443,6 +457,7 @@ static void lay_memory(ln_plan *p, ln_piece *piece) {
     for (size_t i = 0; i < p->n_nodes; i++)
         if (p->node[i].need.scratch > scratch) scratch = p->node[i].need.scratch;
     lay_parameters(p, &end);
+    lay_squares(p, &end);
     p->rows_offset = take(&end, p->n_blocks * LN_LANES * sizeof(void *));
     p->label_offset = take(&end, p->n_blocks * LN_LANES * sizeof(int32_t));
     p->image_offset = take(&end, p->n_blocks * LN_LANES * sizeof(uint32_t));

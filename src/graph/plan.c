@@ -83,7 +83,8 @@ static void form_units(ln_plan *p) {
         for (i++; i < p->n_nodes && i < u->first + LN_MAX_UNIT && !p->options.keep_all; i++) {
             const ln_plan_node *const n = &p->node[i];
             if (!ln_plan_has(&p->node[u->first], LN_HEAD) || !ln_plan_has(n, LN_LOCAL) || ln_plan_has(n, LN_LOSS) ||
-                n->tensor_in[0] != i || ln_plan_consumers(p, i) != 1 || !rows_part(n->node))
+                (ln_plan_has(n, LN_CROSS_BATCH) && p->options.training) || n->tensor_in[0] != i ||
+                ln_plan_consumers(p, i) != 1 || !rows_part(n->node))
                 break;
         }
         u->last = i - 1;
@@ -127,9 +128,10 @@ static void choose_policies(ln_plan *p) {
     for (size_t i = 0; i < p->n_nodes; i++) {
         ln_plan_node *const n = &p->node[i];
         const ln_shape      s = n->node->out;
-        if (!p->options.training || n->node->n_params == 0) n->policy = LN_POLICY_NONE;
+        if (!p->options.training || n->node->n_params == 0 || n->node->learning.frozen) n->policy = LN_POLICY_NONE;
         else if (ln_plan_has(n, LN_CROSS_BATCH)) n->policy = LN_POLICY_MEET;
-        else if (s.h * s.w < SHARE_POSITIONS || ln_plan_weight_bytes(n) * p->n_blocks > PARTIAL_BYTES)
+        else if (!ln_plan_has(n, LN_HEAD) || s.h * s.w < SHARE_POSITIONS ||
+                 ln_plan_weight_bytes(n) * p->n_blocks > PARTIAL_BYTES)
             n->policy = LN_POLICY_BATCH;
         else n->policy = LN_POLICY_BLOCK;
     }
@@ -140,7 +142,7 @@ static void choose_writes(ln_plan *p) {
     p->gradient[0].used = p->options.input_gradient;
     for (size_t i = 0; i < p->n_nodes; i++) {
         const ln_plan_node *const n = &p->node[i];
-        bool                      needed = n->node->n_params > 0;
+        bool                      needed = n->node->n_params > 0 && !n->node->learning.frozen;
         for (size_t k = 0; k < n->node->n_inputs; k++) needed |= p->gradient[n->tensor_in[k]].used;
         p->gradient[n->tensor_out].used = needed;
     }
@@ -227,9 +229,6 @@ static ln_status lay_out(ln_plan *p, ln_error *error) {
 static ln_status make(ln_model *model, const ln_plan_options *options, ln_plan **plan, ln_error *error) {
     const ln_status finished = ln_model_finish(model, error);
     if (finished != LN_OK) return finished;
-    if (model->n_nodes > LN_MAX_NODES)
-        return ln_fail(error, LN_E_UNSUPPORTED, "model: %zu layers are more than the %d a plan can hold",
-                       model->n_nodes, LN_MAX_NODES);
     const size_t n = model->n_nodes + (options->training || options->loss ? 1 : 0);
     const size_t n_bytes = sizeof(ln_plan) + n * (sizeof(ln_plan_node) + sizeof(ln_unit)) +
                            (n + 1) * 2 * sizeof(ln_slot) + (8 * n + 2) * (sizeof(ln_phase) + sizeof(ln_segment));
@@ -264,9 +263,23 @@ ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_
     return LN_OK;
 }
 
+ln_status ln_plan_check_batch(const ln_model *model, size_t n, ln_error *error) {
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const ln_node *const node = model->node[i];
+        const size_t         least = node->op->least_batch ? node->op->least_batch(node) : 1;
+        if (n < least)
+            return ln_fail_node(error, LN_E_ARGUMENT, node,
+                                "a step of %zu image%s is too small for it to learn from, it wants %zu or more; choose "
+                                "another batch size, with which no step of an epoch is smaller",
+                                n, n == 1 ? "" : "s", least);
+    }
+    return LN_OK;
+}
+
 ln_status ln_plan_new(ln_model *model, const ln_plan_options *options, ln_plan **plan, ln_error *error) {
-    ln_plan        *p;
-    const ln_status status = make(model, options, &p, error);
+    ln_plan  *p;
+    ln_status status = options->training ? ln_plan_check_batch(model, options->batch, error) : LN_OK;
+    if (status == LN_OK) status = make(model, options, &p, error);
     if (status != LN_OK) return status;
     p->arena = ln_allocate_zeroed(model->context, p->n_bytes);
     if (!p->arena) {

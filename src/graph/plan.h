@@ -25,7 +25,9 @@ typedef struct ln_plan_options {
     bool   keep_all;        /* every activation and gradient of the batch stays in memory, nothing is fused */
     bool   image;           /* one image at a time: lanes are channels; forward without loss only */
     bool   input_gradient;  /* compute the gradient of the model's input too */
-    size_t n_states;        /* optimizer states a parameter */
+    size_t n_states;        /* of the optimizer, a parameter */
+    bool   average;         /* one more: the moving average of the weights */
+    bool   squares;         /* room for sums of squares of gradients and weights */
 } ln_plan_options;
 
 typedef enum ln_place {
@@ -110,10 +112,14 @@ typedef struct ln_plan {
     size_t band_offset, scratch_offset, thread_bytes; /* per thread: chunk tensors, then bands, then scratch */
     size_t shared_offset, threads_offset, n_bytes; /* n_bytes: all of the arena */
     size_t rows_offset, label_offset, image_offset, live_offset, hit_offset, finite_offset;
+    size_t squares_offset, n_squares; /* n_squares doubles for gradients, and as many for weights */
     char  *arena;
+    double  weight;                  /* of an image's loss in the gradient of the batch that is loaded */
     double *seconds[2];              /* when set: thread 0's seconds in each node, forward and backward, are added */
 } ln_plan;
 
+/* Can every layer train on n images at once? */
+ln_status ln_plan_check_batch(const ln_model *model, size_t n, ln_error *error);
 /* Plans and allocates. model must outlive the plan and not change shape. */
 ln_status ln_plan_new(ln_model *model, const ln_plan_options *options, ln_plan **plan, ln_error *error);
 void      ln_plan_free(ln_plan *plan);
@@ -134,6 +140,15 @@ void ln_unit_rows(const ln_plan *p, const ln_unit *u, size_t node, size_t a, siz
 /* Lanes of one block of a tensor, halo included. */
 static inline size_t ln_slot_lanes(const ln_slot *t) {
     return t->shape.c * (t->shape.h + 2 * (size_t)t->halo.h) * (t->shape.w + 2 * (size_t)t->halo.w);
+}
+
+/* Sums of squares are taken by pieces of so many elements, and these added in their order: bits depend on no thread. */
+enum { LN_SQUARES = 4096 };
+static inline size_t ln_squares_of(const ln_param *param) { return (param->count + LN_SQUARES - 1) / LN_SQUARES; }
+
+/* States that parameter k of a node has side by side, from n->states: none when it stays as it is. */
+static inline size_t ln_plan_states(const ln_plan *p, const ln_plan_node *n) {
+    return n->node->learning.frozen ? 0 : p->options.n_states + p->options.average;
 }
 
 /* Has its op any of these traits? */

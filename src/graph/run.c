@@ -2,6 +2,7 @@
 #include "graph/run.h"
 
 #include "base/clock.h"
+#include "base/math.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -47,7 +48,6 @@ static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, siz
 }
 
 static void *parameter_at(const ln_plan *p, const ln_plan_node *n, size_t k) {
-    if (n->node->n_params == 0) return NULL;
     if (p->element == sizeof(float)) return p->model->values[n->node->index][k];
     size_t at = n->parameters;
     for (size_t j = 0; j < k; j++) at += ln_plan_round(n->node->param[j].count * p->element);
@@ -78,8 +78,8 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
         t.write[k] = n->write[k];
         if (p->options.training && n->write[k] != LN_SKIP) t.din[k] = view_of(w, p->gradient, n->tensor_in[k], block);
     }
+    for (size_t k = 0; k < node->n_params + node->n_buffers; k++) t.param[k] = parameter_at(p, n, k);
     for (size_t k = 0; k < node->n_params; k++) {
-        t.param[k] = parameter_at(p, n, k);
         if (n->policy != LN_POLICY_NONE) t.dparam[k] = gradient_at(p, n, k, block);
     }
     if (n->need.saved > 0)
@@ -93,6 +93,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
     t.hit = (uint8_t *)p->arena + p->hit_offset + block * LN_LANES;
     t.planar = p->value[n->tensor_in[0]].planar;
     t.batch = w->batch ? w->batch->n : 0;
+    t.weight = p->weight;
     if (w->step) {
         t.seed = w->step->seed;
         t.step = w->step->number;
@@ -170,7 +171,8 @@ static void make_tasks(const ln_worker *w, const ln_unit *u, const ln_share *s, 
 }
 
 static void (*forward_of(const ln_plan *p, const ln_plan_node *n, int pass))(const ln_task *) {
-    return p->options.image && n->kernel->image.run ? n->kernel->image.run : n->kernel->forward[pass].run;
+    if (p->options.image && n->kernel->image.run) return n->kernel->image.run;
+    return n->kernel->forward[ln_plan_has(n, LN_CROSS_BATCH) && !p->options.training ? 1 : pass].run;
 }
 
 static void forward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
@@ -216,7 +218,7 @@ static void backward_unit(const ln_worker *w, const ln_unit *u, const ln_share *
             set_band(p, u, tasks, &at);
             for (size_t i = u->last; i > u->first; i--)
                 call(w, p->node[i].kernel->dinput[0].run, &tasks[i - u->first], i, true);
-            if (!heads && head->runs) call(w, head->kernel->dinput[0].run, &tasks[0], u->first, true);
+            if (!heads && head->runs) call(w, head->kernel->dinput[pass].run, &tasks[0], u->first, true);
             if (heads && head->policy == LN_POLICY_BLOCK) call(w, head->kernel->dparam, &tasks[0], u->first, true);
         }
 }
@@ -436,21 +438,96 @@ static void pack_all(const ln_worker *w) {
     }
 }
 
+/* State j of parameter k. */
+static void *state_at(const ln_plan *p, const ln_plan_node *n, size_t k, size_t j) {
+    size_t at = n->states;
+    for (size_t i = 0; i < k; i++) at += ln_plan_round(n->node->param[i].count * p->element) * ln_plan_states(p, n);
+    return p->arena + at + ln_plan_round(n->node->param[k].count * p->element) * j;
+}
+
+/* What l2 and decay_weights_only mean by a weight: no bias, and nothing that begins as a constant (a scale). */
+static bool is_weight(const ln_param *param) { return !param->is_bias && !param->is_constant; }
+
+static double *squares_at(const ln_plan *p, bool of_weights) {
+    return (double *)(void *)(p->arena + p->squares_offset) + (of_weights ? p->n_squares : 0);
+}
+
+/* This thread's share of the sums of squares: of all weights, or of all gradients that there are. */
+static void sum_squares(const ln_worker *w, bool of_weights) {
+    const ln_plan *const p = w->p;
+    double              *sum = squares_at(p, of_weights);
+    for (size_t i = 0; i < p->n_nodes; i++)
+        for (size_t k = 0; k < p->node[i].node->n_params; k++) {
+            const ln_plan_node *const n = &p->node[i];
+            const ln_param *const     param = &n->node->param[k];
+            const void *const         x = of_weights ? parameter_at(p, n, k) : p->arena + n->gradient[k];
+            const bool                counts = of_weights ? is_weight(param) : !n->node->learning.frozen;
+            size_t                    lo, hi;
+            ln_part(ln_squares_of(param), w->t, w->n, &lo, &hi);
+            for (size_t j = lo; j < hi; j++)
+                sum[j] = counts ? p->options.kernels->sum_squares(x, j * LN_SQUARES,
+                                                                  least((j + 1) * LN_SQUARES, param->count))
+                                : 0;
+            sum += ln_squares_of(param);
+        }
+}
+
+static double total_of_squares(const ln_plan *p, bool of_weights) {
+    const double *const sum = squares_at(p, of_weights);
+    double              total = 0;
+    for (size_t i = 0; i < p->n_squares; i++) total += sum[i];
+    return total;
+}
+
+/* What takes the norm of all gradients down to clip_norm: torch.nn.utils.clip_grad_norm_. Every thread finds the same. */
+static double norm_scale(const ln_worker *w) {
+    sum_squares(w, false);
+    ln_threads_barrier(w->p->context->threads);
+    const double scale = w->step->clip_norm / (ln_sqrt(total_of_squares(w->p, false)) + 1e-6);
+    return scale < 1 ? scale : 1;
+}
+
+/* This thread's share of a parameter: its update, and then its average's. */
+static void update_one(const ln_worker *w, const ln_plan_node *n, size_t k, const ln_correction *common) {
+    const ln_plan *const  p = w->p;
+    const ln_step *const  step = w->step;
+    const ln_param *const param = &n->node->param[k];
+    ln_correction         correction = *common;
+    ln_update             u = *step->update;
+    if (!is_weight(param)) correction.l2 = 0;
+    if (correction.scale < 1 || step->clip_value > 0 || correction.l2 > 0) u.correction = &correction;
+    u.spared = step->decay_weights_only && !is_weight(param);
+    u.lr *= n->node->learning.lr_factor;
+    u.param = parameter_at(p, n, k);
+    u.gradient = p->arena + n->gradient[k];
+    for (size_t j = 0; j < p->options.n_states; j++) u.state[j] = state_at(p, n, k, j);
+    parameter_part(param->count, &(ln_share){.part = w->t, .n_parts = w->n}, &u.lo, &u.hi);
+    if (u.lo == u.hi) return;
+    p->options.kernels->update[step->optimizer](&u);
+    if (step->average > 0) /* the first average is what the first step leaves */
+        p->options.kernels->approach(state_at(p, n, k, p->options.n_states), u.param,
+                                     u.step == 1 ? 1 : 1 - step->average, u.lo, u.hi);
+}
+
 static void update_all(const ln_worker *w) {
     const ln_plan *const p = w->p;
-    const ln_share       s = {.part = w->t, .n_parts = w->n};
-    for (size_t i = 0; i < p->n_nodes; i++) {
-        const ln_plan_node *const n = &p->node[i];
-        size_t                    state = n->states;
-        for (size_t k = 0; k < n->node->n_params; k++) {
-            const size_t each = ln_plan_round(n->node->param[k].count * p->element);
-            ln_update    u = *w->step->update;
-            u.param = parameter_at(p, n, k);
-            u.gradient = p->arena + n->gradient[k];
-            for (size_t j = 0; j < p->options.n_states; j++, state += each) u.state[j] = p->arena + state;
-            parameter_part(n->node->param[k].count, &s, &u.lo, &u.hi);
-            if (u.lo < u.hi) p->options.kernels->update[w->step->optimizer](&u);
-        }
+    const ln_step *const step = w->step;
+    const ln_correction  common = {
+         .scale = step->clip_norm > 0 ? norm_scale(w) : 1, .limit = step->clip_value, .l2 = step->l2};
+    for (size_t i = 0; i < p->n_nodes; i++)
+        for (size_t k = 0; k < p->node[i].node->n_params && !p->node[i].node->learning.frozen; k++)
+            update_one(w, &p->node[i], k, &common);
+}
+
+/* Buffers, from what the step has saved. */
+static void settle_all(const ln_worker *w) {
+    for (size_t i = 0; i < w->p->n_nodes; i++) {
+        const ln_plan_node *const n = &w->p->node[i];
+        if (!n->kernel->settle) continue;
+        ln_task t = make_task(w, n, 0, w->p->n_blocks);
+        t.part = w->t;
+        t.n_parts = w->n;
+        n->kernel->settle(&t);
     }
 }
 
@@ -503,12 +580,14 @@ static bool step_finite(const ln_plan *p, size_t n_images) {
 static void step_job(void *argument, int t) {
     ln_job *const job = argument;
     ln_worker     w = worker_at(job->p, job->batch, job->step, t);
+    if (job->step->l2 > 0) sum_squares(&w, true);
     run_program(&w);
     ln_threads_barrier(job->p->context->threads);
     const bool finite = step_finite(job->p, job->batch->n);
     if (t == 0) job->finite = finite;
     if (!finite || !job->step->update) return;
     update_all(&w);
+    settle_all(&w);
     ln_threads_barrier(job->p->context->threads);
     pack_all(&w);
 }
@@ -519,7 +598,7 @@ static void run_job(ln_job *job, void (*work)(void *, int)) {
     ln_fp_leave(mode);
 }
 
-/* Rows, labels, numbers and the live mask; dead lanes copy the last live image. */
+/* Rows, labels, numbers, the live mask and the losses' weight; dead lanes copy the last live image. */
 static void load_batch(ln_plan *p, const ln_batch *batch) {
     const void    **rows = (const void **)(void *)(p->arena + p->rows_offset);
     int32_t *const  label = (int32_t *)(void *)(p->arena + p->label_offset);
@@ -534,13 +613,15 @@ static void load_batch(ln_plan *p, const ln_batch *batch) {
         image[i] = batch->images ? batch->images[from] : (uint32_t)from;
         if (i < batch->n) live[i / LN_LANES] = (uint16_t)(live[i / LN_LANES] | 1U << i % LN_LANES);
     }
+    const ln_node *const last = p->node[p->n_nodes - 1].node;
+    if (last->op->weight) p->weight = last->op->weight(last, label, batch->n);
 }
 
 void ln_run_pack(ln_plan *plan) { run_job(&(ln_job){.p = plan}, pack_job); }
 
 void ln_run_load_parameters(ln_plan *plan) {
     for (size_t i = 0; i < plan->n_nodes && plan->element == sizeof(double); i++)
-        for (size_t k = 0; k < plan->node[i].node->n_params; k++) {
+        for (size_t k = 0; k < plan->node[i].node->n_params + plan->node[i].node->n_buffers; k++) {
             double *const      to = parameter_at(plan, &plan->node[i], k);
             const float *const from = plan->model->values[i][k];
             for (size_t j = 0; j < plan->node[i].node->param[k].count; j++) to[j] = (double)from[j];
@@ -622,6 +703,23 @@ double ln_run_loss(const ln_plan *plan, size_t n, size_t *n_correct) {
         *n_correct += hit[i];
     }
     return sum;
+}
+
+double ln_run_weight_squares(const ln_plan *plan) { return total_of_squares(plan, true); }
+
+void ln_run_swap_average(ln_plan *plan) {
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        const ln_plan_node *const n = &plan->node[i];
+        for (size_t k = 0; k < n->node->n_params && !n->node->learning.frozen; k++) {
+            float *const values = plan->model->values[n->node->index][k];
+            float *const average = state_at(plan, n, k, plan->options.n_states);
+            for (size_t j = 0; j < n->node->param[k].count; j++) {
+                const float kept = values[j];
+                values[j] = average[j];
+                average[j] = kept;
+            }
+        }
+    }
 }
 
 bool ln_run_culprit(const ln_plan *plan, size_t *node, size_t *param) {

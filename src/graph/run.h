@@ -19,6 +19,10 @@ typedef struct ln_step {
     uint64_t            seed, number; /* number counts from 1 */
     const ln_update    *update;       /* args, lr, step; NULL: gradients only */
     ln_optimizer_id     optimizer;
+    double clip_norm, clip_value; /* of all gradients together (needs options.squares), of each element; 0: none */
+    double l2;                    /* times each weight is added to its gradient (needs options.squares) */
+    bool   decay_weights_only;    /* the optimizer's weight decay spares what is no weight */
+    double average;               /* the share of its average that is kept (needs options.average); 0: none */
 } ln_step;
 
 /* Copies the model's parameters into a plan of another element size, and packs them for the kernels: to be called
@@ -39,6 +43,8 @@ void ln_run_probe(ln_plan *plan, const ln_step *step);
 /* Results of the last run. */
 void   ln_run_outputs(const ln_plan *plan, size_t n, float *outputs); /* n × outputs, by image */
 double ln_run_loss(const ln_plan *plan, size_t n, size_t *n_correct);  /* sum over n images, in order */
+/* Sum of the squares of all weights before the last step, if that had an l2. */
+double ln_run_weight_squares(const ln_plan *plan);
 /* The first parameter whose gradient was not finite: node and parameter index; false when all were. */
 bool ln_run_culprit(const ln_plan *plan, size_t *node, size_t *param);
 
@@ -50,6 +56,8 @@ const unsigned char *ln_run_saved(const ln_plan *plan, size_t node);
 void *ln_run_gradient(const ln_plan *plan, size_t node, size_t k);
 /* Parameter k of node i as the kernels see it (the model's own floats, or the plan's copy). */
 void *ln_run_parameter(const ln_plan *plan, size_t node, size_t k);
+/* Exchanges the model's parameters and their moving average (options.average); done twice, all is as it was. */
+void ln_run_swap_average(ln_plan *plan);
 /* Packs parameters again after their values were written. */
 void ln_run_pack(ln_plan *plan);
 

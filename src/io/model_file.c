@@ -31,7 +31,7 @@ static char *model_json(const ln_model *model) {
            cJSON_AddNumberToObject(preprocess, "mean", model->preprocess.mean) &&
            cJSON_AddNumberToObject(preprocess, "std", model->preprocess.std);
     cJSON *const classes = cJSON_AddArrayToObject(root, "classes");
-    for (size_t i = 0; i < model->n_classes && i < ln_model_outputs(model); i++)
+    for (size_t i = 0; i < model->n_classes && i < ln_model_class_count(model); i++)
         fine = fine && cJSON_AddItemToArray(classes, cJSON_CreateString(model->class_name[i]));
     const uint64_t mode = ln_fp_enter(); /* numbers are to read back as they are, however the caller rounds */
     char *const    text = fine && classes ? cJSON_PrintUnformatted(root) : NULL;
@@ -114,7 +114,7 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
     const cJSON *name;
     size_t       i = 0;
     ln_status    status = LN_OK;
-    if (!cJSON_IsArray(classes) || n > ln_model_outputs(model))
+    if (!cJSON_IsArray(classes) || n > ln_model_class_count(model))
         return damaged(path, "has no list of classes that fits its outputs", error);
     const char **const names = ln_allocate(model->context, n_bytes);
     if (!names) return ln_fail_memory(error, path, n_bytes);
@@ -129,6 +129,12 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
     return status;
 }
 
+static bool all_finite(const float *values, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!(values[i] - values[i] == 0)) return false;
+    return true;
+}
+
 static ln_status read_values(const char *path, const ln_safetensors *file, ln_model *model, ln_error *error) {
     const size_t n = ln_model_parameter_count(model);
     for (size_t i = 0; i < n; i++) {
@@ -138,6 +144,11 @@ static ln_status read_values(const char *path, const ln_safetensors *file, ln_mo
         if (t->rank != p.rank || memcmp(t->shape, p.shape, p.rank * sizeof p.shape[0]) != 0)
             return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path,
                            p.name);
+        if (!all_finite(t->values, t->count))
+            return ln_fail(
+                error, LN_E_FORMAT,
+                "%s: the tensor '%s' holds values that are not finite; use weights from before they became so", path,
+                p.name);
         memcpy(p.values, t->values, p.count * sizeof(float));
     }
     if (file->n_tensors != n)

@@ -87,7 +87,9 @@ static ln_status read_offsets(const reader *r, const cJSON *offsets, entry *e) {
         !read_size(cJSON_GetArrayItem(offsets, 1), &e->end))
         return fail(r, "data_offsets are not two whole numbers in tensor ", e->tensor.name);
     if (e->begin > e->end || e->end > r->n_data)
-        return ln_fail(r->error, LN_E_FORMAT, "%s: truncated or damaged: tensor %.100s lies at bytes %zu to %zu of %zu",
+        return ln_fail(r->error, LN_E_FORMAT,
+                       "%s: truncated or damaged: tensor %.100s lies at bytes %zu to %zu of %zu: get or write "
+                       "the file anew",
                        r->name, e->tensor.name, e->begin, e->end, r->n_data);
     if (!ln_multiply(e->tensor.count, sizeof(float), &n_bytes) || n_bytes != e->end - e->begin)
         return ln_fail(r->error, LN_E_FORMAT,
@@ -197,19 +199,23 @@ static ln_status read_json(reader *r, const char *header, size_t n) {
 /* bytes: the whole file, or what there is of it. *n_header: the header's length. */
 static ln_status read_length(const reader *r, const unsigned char *bytes, size_t n_bytes, size_t *n_header) {
     uint64_t n = 0;
+    if (n_bytes == 0)
+        return ln_fail(r->error, LN_E_FORMAT, "%s: the file is empty: give weights, as a safetensors file", r->name);
     if (n_bytes < LN_LENGTH)
         return ln_fail(r->error, LN_E_FORMAT,
                        "%s: %zu bytes are too few for a safetensors file: it is truncated or of "
-                       "another kind",
+                       "another kind; give weights, as a safetensors file",
                        r->name, n_bytes);
     for (size_t i = LN_LENGTH; i-- > 0;) n = n << 8 | bytes[i];
     if (n > LN_SAFETENSORS_HEADER || n < 2)
         return ln_fail(r->error, LN_E_FORMAT,
-                       "%s: not a safetensors file, or damaged: its first 8 bytes announce a header "
-                       "of %ju bytes, where 2 to %d are read",
+                       "%s: not a safetensors file, or damaged (its first 8 bytes announce a header "
+                       "of %ju bytes, where 2 to %d are read): give weights, as a safetensors file",
                        r->name, (uintmax_t)n, LN_SAFETENSORS_HEADER);
     if (n > n_bytes - LN_LENGTH)
-        return ln_fail(r->error, LN_E_FORMAT, "%s: truncated: a header of %ju bytes is announced, but only %zu follow",
+        return ln_fail(r->error, LN_E_FORMAT,
+                       "%s: truncated: a header of %ju bytes is announced, but only %zu follow: get or write the file "
+                       "anew",
                        r->name, (uintmax_t)n, n_bytes - LN_LENGTH);
     *n_header = (size_t)n;
     return LN_OK;

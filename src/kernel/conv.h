@@ -34,12 +34,14 @@ typedef struct conv_row {
     const lanes *in;               /* at the first tap of the first column */
     lanes       *out;
     size_t       n, c, kh, kw;
-    size_t       in_channel, in_row, in_step; /* in_step: between columns, the stride */
+    size_t       in_channel, in_row, in_step; /* in_row: between rows of the kernel; in_step: between columns, the
+                                                 stride */
     size_t       out_channel;
+    size_t       in_tap;                      /* between taps of a row, the dilation (conv_dilated) */
 } conv_row;
 
-LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, const conv_row *r, const lanes *in,
-                                 lanes *out, size_t p) {
+LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, const size_t tap, const conv_row *r,
+                                 const lanes *in, lanes *out, size_t p) {
     vec         acc[CONV_MAX][CONV_MAX];
     const real *w = r->weights;
     LN_UNROLL for (int o = 0; o < ot; o++) {
@@ -49,7 +51,7 @@ LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, 
     for (size_t c = 0; c < r->c; c++)
         for (size_t ky = 0; ky < r->kh; ky++) {
             const lanes *row = in + c * r->in_channel + ky * r->in_row;
-            for (size_t kx = 0; kx < r->kw; kx++, row++, w += ot) {
+            for (size_t kx = 0; kx < r->kw; kx++, row += tap, w += ot) {
                 vec few[CONV_MAX]; /* the shorter side is kept, the longer one streams */
                 if (ot <= xt) {
                     LN_UNROLL for (int o = 0; o < ot; o++) few[o] = v_broadcast(w + o);
@@ -70,19 +72,25 @@ LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, 
         LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)o * r->out_channel + (size_t)x].of + p, acc[o][x]);
 }
 
-/* step is in_step where that is known: then every address is a base and a constant. */
-LN_INLINE void conv_forward_steps(const int ot, const int xt, const size_t step, const conv_row *r) {
+/* step is in_step and tap in_tap where they are known: then every address is a base and a constant. */
+LN_INLINE void conv_forward_steps(const int ot, const int xt, const size_t step, const size_t tap, const conv_row *r) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
         for (size_t i = 0; i < r->n; i++)
-            conv_forward_tile(ot, xt, step, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
+            conv_forward_tile(ot, xt, step, tap, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
 }
 
 LN_INLINE void conv_forward_tiles(const int ot, const int xt, const conv_row *r) {
     if (ot * xt > CONV_TILE) return; /* no such tile */
     if (r->in_step == 1)
-        conv_forward_steps(ot, xt, 1, r);
+        conv_forward_steps(ot, xt, 1, 1, r);
     else
-        conv_forward_steps(ot, xt, r->in_step, r);
+        conv_forward_steps(ot, xt, r->in_step, 1, r);
+}
+
+/* The same with dilated columns. */
+LN_INLINE void conv_dilated_tiles(const int ot, const int xt, const conv_row *r) {
+    if (ot * xt > CONV_TILE) return; /* no such tile */
+    conv_forward_steps(ot, xt, r->in_step, r->in_tap, r);
 }
 
 /* ----------------------------------------------------- parameter gradient */
@@ -195,7 +203,8 @@ typedef struct conv_image {
     const lanes *weights;   /* [group][1 + c·kh·kw], the biases first */
     const real  *in;        /* at the first tap of the first column */
     lanes       *out;
-    size_t       n, c, kh, kw, weights_group, in_channel, in_row, in_column, in_step, out_group;
+    size_t       n, c, kh, kw, weights_group, in_channel, in_row, in_column, in_step, out_group; /* in_row, in_column:
+                                               between taps of the kernel; in_step: as above */
     bool         planar;
 } conv_image;
 
@@ -234,9 +243,9 @@ LN_INLINE void conv_image_steps(const int ot, const int xt, const size_t column,
 
 LN_INLINE void conv_image_tiles(const int ot, const int xt, const conv_image *r) {
     if (ot * xt > CONV_TILE || xt > CONV_IMAGE_COLUMNS) return; /* no such tile */
-    if (r->planar && r->in_step == 1)
+    if (r->planar && r->in_column == 1 && r->in_step == 1)
         conv_image_steps(ot, xt, 1, 1, r);
-    else if (r->in_step == LN_LANES)
+    else if (r->in_column == LN_LANES && r->in_step == LN_LANES)
         conv_image_steps(ot, xt, LN_LANES, LN_LANES, r);
     else
         conv_image_steps(ot, xt, r->in_column, r->in_step, r);
@@ -252,10 +261,14 @@ LN_INLINE void conv_image_tiles(const int ot, const int xt, const conv_image *r)
 
 #define CONV_DEFINE(ot, xt)                                                                        \
     static void conv_forward_##ot##_##xt(const conv_row *r) { conv_forward_tiles(ot, xt, r); }     \
+    static void conv_dilated_##ot##_##xt(const conv_row *r) { conv_dilated_tiles(ot, xt, r); }     \
     static void conv_dparam_##ot##_##xt(const conv_sum *s) { conv_dparam_tile(ot, xt, s); }
 CONV_EACH_TILE(CONV_DEFINE)
 #define CONV_ENTRY(ot, xt) [ot][xt] = conv_forward_##ot##_##xt,
 static void (*const conv_forward[CONV_MAX + 1][CONV_MAX + 1])(const conv_row *) = {CONV_EACH_TILE(CONV_ENTRY)};
+#undef CONV_ENTRY
+#define CONV_ENTRY(ot, xt) [ot][xt] = conv_dilated_##ot##_##xt,
+static void (*const conv_dilated[CONV_MAX + 1][CONV_MAX + 1])(const conv_row *) = {CONV_EACH_TILE(CONV_ENTRY)};
 #undef CONV_ENTRY
 #define CONV_ENTRY(ot, xt) [ot][xt] = conv_dparam_##ot##_##xt,
 static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) = {CONV_EACH_TILE(CONV_ENTRY)};

@@ -22,6 +22,10 @@ typedef struct ln_kernels {
     void (*unlane)(const void *lanes_in, size_t count, size_t n, float *const *rows);
     /* out[i] = ((p[0][i] + p[1][i]) + p[2][i]) + …, i in [lo, hi): partial gradients of blocks, in order. */
     void (*sum_partials)(const void *partials, size_t n, size_t stride, void *out, size_t lo, size_t hi);
+    /* The sum of x[lo, hi)'s squares: element lo + i in lane i % 16, in order, then lanes_sum. */
+    double (*sum_squares)(const void *x, size_t lo, size_t hi);
+    /* average[i] += share · (x[i] - average[i]), i in [lo, hi), one fma each. */
+    void (*approach)(void *average, const void *x, double share, size_t lo, size_t hi);
     /* False when any of x[lo, hi) is NaN, or too large to be a gradient (v_find_unfit). */
     bool (*all_finite)(const void *x, size_t lo, size_t hi);
     /* Seconds-long chain-free fmas: n_rounds of a fixed number; returns the floating-point operations done. */

@@ -159,6 +159,46 @@ void LN_PASTE(ln_, sum_partials, LN_ISA_NAME)(const void *partials, size_t n, si
     }
 }
 
+/* ---------------------------------------------------------- squares, averages */
+
+/* sum of sixteen squares, element by element. */
+LN_INLINE void add_squares(const real *x, vec *sum) {
+    LN_UNROLL for (int k = 0; k < LN_LANES / LN_WIDTH; k++) {
+        const vec v = v_load(x + k * LN_WIDTH);
+        sum[k] = v_fma(v, v, sum[k]);
+    }
+}
+
+double LN_PASTE(ln_, sum_squares, LN_ISA_NAME)(const void *x, size_t lo, size_t hi) {
+    const real *value = x;
+    vec         sum[LN_LANES / LN_WIDTH];
+    lanes       last = {{0}};
+    size_t      i = lo;
+    LN_UNROLL for (int k = 0; k < LN_LANES / LN_WIDTH; k++) sum[k] = v_zero();
+    for (; i + LN_LANES <= hi; i += LN_LANES) add_squares(value + i, sum);
+    memcpy(last.of, value + i, (hi - i) * sizeof(real));
+    add_squares(last.of, sum);
+    LN_UNROLL for (int k = 0; k < LN_LANES / LN_WIDTH; k++) v_store(last.of + k * LN_WIDTH, sum[k]);
+    return (double)lanes_sum(&last);
+}
+
+void LN_PASTE(ln_, approach, LN_ISA_NAME)(void *average, const void *x, double share, size_t lo, size_t hi) {
+    real       *mean = average;
+    const real *value = x;
+    const vec   by = v_splat((real)share);
+    size_t      i = lo;
+    for (; i + LN_WIDTH <= hi; i += LN_WIDTH) {
+        const vec old = v_load(mean + i);
+        v_store(mean + i, v_fma(by, v_sub(v_load(value + i), old), old));
+    }
+    for (; i < hi; i++) { /* one by one, each in all elements of a vector */
+        const vec old = v_splat(mean[i]);
+        lanes     now;
+        v_store(now.of, v_fma(by, v_sub(v_splat(value[i]), old), old));
+        mean[i] = now.of[0];
+    }
+}
+
 /* ----------------------------------------------------------------- finiteness */
 
 /* 0·x is 0 for a finite x and NaN for any other, and NaN stays in a sum. */

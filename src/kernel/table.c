@@ -38,6 +38,8 @@ const ln_kernels LN_PASTE(ln_, table, LN_ISA_NAME) = {
     .fill_planar = LN_PASTE(ln_, fill_planar, LN_ISA_NAME),
     .unlane = LN_PASTE(ln_, unlane, LN_ISA_NAME),
     .sum_partials = LN_PASTE(ln_, sum_partials, LN_ISA_NAME),
+    .sum_squares = LN_PASTE(ln_, sum_squares, LN_ISA_NAME),
+    .approach = LN_PASTE(ln_, approach, LN_ISA_NAME),
     .all_finite = LN_PASTE(ln_, all_finite, LN_ISA_NAME),
     .fma_rounds = LN_PASTE(ln_, fma_rounds, LN_ISA_NAME),
 };

@@ -1,19 +1,28 @@
-/* avgpool2d: the mean of each window, padding counted as zeros
+/* avgpool2d: the mean of each window, padding counted as zeros, or (count_include_pad=false) left out
  *
  * Shapes    x c×h×w → y c×oh×ow, see pool2d.h.
- * Forward   y[h][w] = s · Σ x[r][q] over the cells (r, q) under window (h, w), row by row;  s = 1 / (kh·kw)
+ * Forward   y[h][w] = s · Σ x[r][q] over the cells (r, q) under window (h, w), row by row; s = 1 / (rows · columns) of
+ *           the window, less what lies beyond image and padding, or beyond the image
  * Backward  dx[r][q] = Σ s·dy[h][w] over the windows (h, w) that cover (r, q), row by row; 0 where none does.
  * Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998 (subsampling, without its
- * trained factor); torch.nn.AvgPool2d with count_include_pad=True. */
+ * trained factor); torch.nn.AvgPool2d. */
 #include "op/pool2d.h"
 
 #ifdef LN_DESCRIPTOR
 
+static const ln_attr attrs[] = {POOL2D_ATTRS,
+                                {.key = "count_include_pad",
+                                 .type = LN_ATTR_BOOL,
+                                 .offset = offsetof(pool2d_args, count_include_pad),
+                                 .preset = 1,
+                                 .help = "padding counts as zeros of the mean"},
+                                {0}};
+
 const ln_op ln_op_avgpool2d = {
     .name = "avgpool2d",
     .help = "mean of each window",
-    .attrs = pool2d_attrs,
-    .args_size = sizeof(ln_pool2d_args),
+    .attrs = attrs,
+    .args_size = sizeof(pool2d_args),
     .traits = LN_LOCAL,
     .n_inputs = 1,
     .infer = pool2d_infer,
@@ -22,31 +31,16 @@ const ln_op ln_op_avgpool2d = {
 
 #else
 
-static real scale_of(pool2d p) { return (real)1 / (real)(p.kh * p.kw); }
-
-/* The sum of the cells rows × columns of x, times s. */
-static inline vec mean(const lanes *x, size_t row, span rows, span columns, size_t part, vec s) {
-    vec sum = v_zero();
-    for (size_t r = rows.lo; r < rows.hi; r++)
-        for (size_t q = columns.lo; q < columns.hi; q++) sum = v_add(sum, v_load(x[r * row + q].of + part));
-    return v_mul(sum, s);
+/* Of the padding as much counts as a window covers: with ceil_mode it may reach beyond. */
+static side side_of_axis(const ln_node *node, axis a, size_t i) {
+    const span   taps = pool2d_taps(a, i), under = {pool2d_at(a, i, taps.lo), pool2d_at(a, i, taps.hi)};
+    const size_t room = a.n + 2 * a.padding - i * a.stride;
+    const bool   all = ((const pool2d_args *)(const void *)node->args)->count_include_pad;
+    return (side){under, !all ? taps.hi - taps.lo : room < a.kernel ? room : a.kernel};
 }
 
-static void forward_any(const ln_task *t) {
-    const pool2d   p = pool2d_of(t->node);
-    const ln_shape in = t->node->in[0], out = t->node->out;
-    const vec      s = v_splat(scale_of(p));
-    LN_FOR_ROWS(t, b, c, h) {
-        const span   under = pool2d_under(h, p.kh, p.sh, p.ph, in.h), rows = {0, under.hi - under.lo};
-        const lanes *x = view_row(&t->in[0], b, c, under.lo);
-        lanes       *y = view_row(&t->out, b, c, h);
-        for (size_t w = 0; w < out.w; w++) {
-            const span columns = pool2d_under(w, p.kw, p.sw, p.pw, in.w);
-            for (size_t part = 0; part < LN_LANES; part += LN_WIDTH)
-                v_store(y[w].of + part, mean(x, t->in[0].row, rows, columns, part, s));
-        }
-    }
-}
+static side rows_of(const ln_node *node, size_t h) { return side_of_axis(node, pool2d_of(node).h, h); }
+static side columns_of(const ln_node *node, size_t w) { return side_of_axis(node, pool2d_of(node).w, w); }
 
 static void forward_2x2(const ln_task *t) {
     const size_t w = t->node->out.w;
@@ -64,32 +58,11 @@ static void forward_2x2(const ln_task *t) {
 }
 
 static void forward(const ln_task *t) {
-    if (pool2d_is_2x2(pool2d_of(t->node))) forward_2x2(t);
-    else forward_any(t);
+    if (pool2d_is_2x2(t->node)) forward_2x2(t);
+    else pool2d_mean(t, rows_of, columns_of);
 }
 
 static inline void write(real *dx, vec value, bool adds) { v_store(dx, adds ? v_add(v_load(dx), value) : value); }
-
-static void dinput_any(const ln_task *t) {
-    const pool2d   p = pool2d_of(t->node);
-    const ln_shape in = t->node->in[0];
-    const size_t   w = t->node->out.w, row = t->din[0].row;
-    const vec      s = v_splat(scale_of(p));
-    if (t->write[0] == LN_SET) pool2d_clear(t);
-    LN_FOR_ROWS(t, b, c, h) {
-        const span   rows = pool2d_under(h, p.kh, p.sh, p.ph, in.h);
-        const lanes *dy = view_row(&t->dout, b, c, h);
-        lanes       *dx = view_row(&t->din[0], b, c, rows.lo);
-        for (size_t i = 0; i < w; i++) {
-            const span columns = pool2d_under(i, p.kw, p.sw, p.pw, in.w);
-            for (size_t part = 0; part < LN_LANES; part += LN_WIDTH) {
-                const vec value = v_mul(v_load(dy[i].of + part), s);
-                for (size_t r = 0; r < rows.hi - rows.lo; r++)
-                    for (size_t q = columns.lo; q < columns.hi; q++) write(dx[r * row + q].of + part, value, true);
-            }
-        }
-    }
-}
 
 static inline void dinput_2x2(const ln_task *t, bool adds) {
     const size_t w = t->node->out.w;
@@ -112,7 +85,7 @@ static void dinput(const ln_task *t) {
     const ln_shape in = t->node->in[0];
     const bool     covered = in.h % 2 == 0 && in.w % 2 == 0; /* by 2×2 windows */
     if (t->write[0] == LN_SKIP) return;
-    if (!pool2d_is_2x2(pool2d_of(t->node)) || !covered) dinput_any(t);
+    if (!pool2d_is_2x2(t->node) || !covered) pool2d_mean_back(t, rows_of, columns_of);
     else if (t->write[0] == LN_ADD) dinput_2x2(t, true);
     else dinput_2x2(t, false);
 }

@@ -1,12 +1,14 @@
-/* conv2d: y[n,o,h,w] = b[o] + Σ_{c,kh,kw} weight[o,c,kh,kw] · x[n, c, h·sh + kh - ph, w·sw + kw - pw]
+/* conv2d: y[n,o,h,w] = b[o] + Σ_{c,kh,kw} weight[o,c,kh,kw] · x[n, c, h·sh + kh·dh - ph, w·sw + kw·dw - pw]
  *
- * (what the field calls convolution: the kernel is not flipped). Outside the image x is zero. With groups, output
- * channels o of group g see the input channels of group g alone; groups = in_channels is the depthwise convolution.
+ * (what the field calls convolution: the kernel is not flipped). Outside the image x is zero; dh and dw are the
+ * dilation. With groups, output channels o of group g see the input channels of group g alone; groups = in_channels is
+ * the depthwise convolution.
  *
- *   output size    h' = floor((h + 2ph - kh) / sh) + 1, and likewise w'
- *   backward       dx[n,c,i,j]          = Σ_{o,kh,kw} weight[o,c,kh,kw] · dy[n, o, (i + ph - kh)/sh, (j + pw - kw)/sw]
- *                                         over the taps for which both quotients are whole and inside dy
- *                  dweight[o,c,kh,kw]   = Σ_{n,h,w} dy[n,o,h,w] · x[n, c, h·sh + kh - ph, w·sw + kw - pw]
+ *   output size    h' = floor((h + 2ph - (kh - 1)·dh - 1) / sh) + 1, and likewise w'
+ *   backward       dx[n,c,i,j]          = Σ_{o,kh,kw} weight[o,c,kh,kw] · dy[n, o, (i + ph - kh·dh)/sh,
+ *                                         (j + pw - kw·dw)/sw] over the taps for which both quotients are whole and
+ *                                         inside dy
+ *                  dweight[o,c,kh,kw]   = Σ_{n,h,w} dy[n,o,h,w] · x[n, c, h·sh + kh·dh - ph, w·sw + kw·dw - pw]
  *                  db[o]                = Σ_{n,h,w} dy[n,o,h,w]
  *
  * Invariant: the sum of an output runs over (c, kh, kw) in that order from the bias; of a weight's gradient over the
@@ -17,27 +19,36 @@
 
 typedef struct conv2d {
     int      out_channels;
-    ln_size2 kernel, stride, padding;
+    ln_size2 kernel, stride, padding, dilation;
     int      groups;
     bool     bias;
 } conv2d;
 
 #ifdef LN_DESCRIPTOR
 
+/* Cells from the first tap to the last. */
+static size_t extent(int kernel, int dilation) { return ((size_t)kernel - 1) * (size_t)dilation + 1; }
+
 static ln_status check(const ln_node *node, ln_error *error) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const ln_shape      s = node->in[0];
     const size_t        groups = (size_t)a->groups;
+    const size_t        eh = extent(a->kernel.h, a->dilation.h), ew = extent(a->kernel.w, a->dilation.w);
     if (s.c % groups != 0 || (size_t)a->out_channels % groups != 0)
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "groups=%d does not divide both %zu input and %d output channels; choose one that does",
                             a->groups, s.c, a->out_channels);
-    if ((size_t)a->kernel.h > s.h + 2 * (size_t)a->padding.h || (size_t)a->kernel.w > s.w + 2 * (size_t)a->padding.w)
+    if (eh <= s.h + 2 * (size_t)a->padding.h && ew <= s.w + 2 * (size_t)a->padding.w) return LN_OK;
+    if (a->dilation.h == 1 && a->dilation.w == 1)
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "its kernel of %dx%d is larger than its input of %zux%zux%zu with padding %dx%d; use a "
                             "smaller kernel or more padding",
                             a->kernel.h, a->kernel.w, s.c, s.h, s.w, a->padding.h, a->padding.w);
-    return LN_OK;
+    return ln_fail_node(error, LN_E_SHAPE, node,
+                        "its kernel of %dx%d with dilation %dx%d spans %zux%zu, more than its input of %zux%zux%zu "
+                        "with padding %dx%d; use a smaller kernel or dilation, or more padding",
+                        a->kernel.h, a->kernel.w, a->dilation.h, a->dilation.w, eh, ew, s.c, s.h, s.w, a->padding.h,
+                        a->padding.w);
 }
 
 static ln_status infer(ln_node *node, ln_error *error) {
@@ -47,8 +58,9 @@ static ln_status infer(ln_node *node, ln_error *error) {
     const ln_shape s = node->in[0];
     const size_t   o = (size_t)a->out_channels, kh = (size_t)a->kernel.h, kw = (size_t)a->kernel.w,
                  c = s.c / (size_t)a->groups;
-    node->out = (ln_shape){o, (s.h + 2 * (size_t)a->padding.h - kh) / (size_t)a->stride.h + 1,
-                           (s.w + 2 * (size_t)a->padding.w - kw) / (size_t)a->stride.w + 1};
+    const size_t eh = extent(a->kernel.h, a->dilation.h), ew = extent(a->kernel.w, a->dilation.w);
+    node->out = (ln_shape){o, (s.h + 2 * (size_t)a->padding.h - eh) / (size_t)a->stride.h + 1,
+                           (s.w + 2 * (size_t)a->padding.w - ew) / (size_t)a->stride.w + 1};
     size_t taps, count, outputs;
     if (!ln_multiply(c, kh * kw, &taps) || !ln_multiply(o, taps, &count) || count > (size_t)1 << 31 ||
         !ln_multiply(node->out.h * node->out.w, o, &outputs) || outputs > (size_t)1 << 31)
@@ -78,20 +90,27 @@ static const ln_attr attrs[] = {{.key = "out_channels",
                                  .required = true,
                                  .low = 1,
                                  .high = 1024,
-                                 .help = "rows and columns of the filters"},
+                                 .help = "rows and columns of a window"},
                                 {.key = "stride",
                                  .type = LN_ATTR_SIZE2,
                                  .offset = offsetof(conv2d, stride),
                                  .preset = 1,
                                  .low = 1,
                                  .high = 1024,
-                                 .help = "steps between windows"},
+                                 .help = "rows and columns from one window to the next"},
                                 {.key = "padding",
                                  .type = LN_ATTR_SIZE2,
                                  .offset = offsetof(conv2d, padding),
                                  .low = 0,
                                  .high = 1024,
-                                 .help = "rows and columns of zeros on each side"},
+                                 .help = "rows and columns of zeros added on each side"},
+                                {.key = "dilation",
+                                 .type = LN_ATTR_SIZE2,
+                                 .offset = offsetof(conv2d, dilation),
+                                 .preset = 1,
+                                 .low = 1,
+                                 .high = 1024,
+                                 .help = "rows and columns from one cell of a window to the next"},
                                 {.key = "groups",
                                  .type = LN_ATTR_INT,
                                  .offset = offsetof(conv2d, groups),
@@ -111,7 +130,7 @@ const ln_op ln_op_conv2d = {
     .help = "convolution over rows and columns",
     .attrs = attrs,
     .args_size = sizeof(conv2d),
-    .traits = LN_HEAD | LN_NEEDS_IN,
+    .traits = LN_HEAD | LN_NEEDS_IN | LN_LEARNS | LN_DRAWS,
     .n_inputs = 1,
     .infer = infer,
 };
@@ -124,7 +143,7 @@ const ln_op ln_op_conv2d = {
 /* The sizes of a node, as the loops want them. */
 typedef struct sizes {
     size_t o, c, kh, kw, taps; /* c and taps: of one group */
-    size_t group_o, sh, sw, ph, pw;
+    size_t group_o, sh, sw, ph, pw, dh, dw;
     size_t tile, sum_tile; /* output channels of a tile: forward (and the packing), and parameter gradient */
 } sizes;
 
@@ -139,12 +158,19 @@ static sizes sizes_of(const ln_node *node, const size_t choice[2]) {
                              .sh = (size_t)a->stride.h,
                              .sw = (size_t)a->stride.w,
                              .ph = (size_t)a->padding.h,
-                             .pw = (size_t)a->padding.w};
+                             .pw = (size_t)a->padding.w,
+                             .dh = (size_t)a->dilation.h,
+                             .dw = (size_t)a->dilation.w};
+    if (s.kh == 1) s.dh = 1; /* nothing lies between */
+    if (s.kw == 1) s.dw = 1;
     s.taps = s.c * s.kh * s.kw;
     s.tile = choice[0];
     s.sum_tile = choice[1];
     return s;
 }
+
+/* How many columns of the kernel a tile of sums may have: their taps must lie side by side. */
+static size_t sums_beside(const conv2d *a) { return a->dilation.w == 1 ? (size_t)a->kernel.w : 1; }
 
 /* Tiles for the forward pass, and for sums over pixels: there all pixels of a tile's channels should stay in the
  * first-level cache. */
@@ -153,7 +179,7 @@ static void choose(const ln_node *node, size_t n_parts, size_t choice[2]) {
     const bool          divides = a->groups > 1;
     const size_t        group_o = node->out.c / (size_t)a->groups, map = node->out.h * node->out.w * sizeof(lanes);
     choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
-    choice[1] = conv_tile_rows(group_o, (size_t)a->kernel.w, 1, divides, CONV_CACHE_BYTES / map);
+    choice[1] = conv_tile_rows(group_o, sums_beside(a), 1, divides, CONV_CACHE_BYTES / map);
 }
 
 static void prepare(const ln_node *node, ln_need *need) {
@@ -195,13 +221,14 @@ static void pack(const ln_task *t) {
 static void forward_row(const conv_row *row, size_t tile, size_t columns) {
     const conv_cut cut = conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / tile));
     conv_row       r = *row;
+    void (*const *const tiles)(const conv_row *) = r.in_tap == 1 ? conv_forward[tile] : conv_dilated[tile];
     r.n = cut.n;
-    conv_forward[tile][cut.size](&r);
+    tiles[cut.size](&r);
     if (cut.rest == 0) return;
     r.in += cut.n * cut.size * r.in_step;
     r.out += cut.n * cut.size;
     r.n = cut.rest;
-    conv_forward[tile][cut.size - 1](&r);
+    tiles[cut.size - 1](&r);
 }
 
 static void forward(const ln_task *t) {
@@ -215,7 +242,8 @@ static void forward(const ln_task *t) {
                               .kh = s.kh,
                               .kw = s.kw,
                               .in_channel = t->in[0].channel,
-                              .in_row = t->in[0].row,
+                              .in_row = s.dh * t->in[0].row,
+                              .in_tap = s.dw,
                               .in_step = s.sw,
                               .out_channel = t->out.channel};
             for (size_t h = t->h_lo; h < t->h_hi; h++) {
@@ -231,7 +259,8 @@ static void forward(const ln_task *t) {
 /* kh × kw sums of each of tile channels, for input channel c of their group. */
 static void sum_channel(const ln_task *t, const sizes *s, size_t o, size_t tile, size_t c, lanes *sums, size_t step) {
     const size_t       first = o / s->group_o * s->c + c;
-    const conv_cut     cut = conv_cut_evenly(s->kw, conv_least(CONV_MAX, CONV_TILE / tile));
+    const size_t       most = s->dw == 1 ? conv_least(CONV_MAX, CONV_TILE / tile) : 1;
+    const conv_cut     cut = conv_cut_evenly(s->kw, most);
     conv_sum           sum = {.dout = view_row(&t->dout, 0, o, t->h_lo),
                               .sums_step = step,
                               .adds = t->h_lo > 0,
@@ -248,7 +277,7 @@ static void sum_channel(const ln_task *t, const sizes *s, size_t o, size_t tile,
     for (size_t ky = 0; ky < s->kh; ky++)
         for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
             const size_t size = i < cut.n ? cut.size : cut.size - 1;
-            sum.in = in + ky * t->in[0].row + kx;
+            sum.in = in + ky * s->dh * t->in[0].row + kx * s->dw;
             sum.sums = sums + ky * s->kw + kx;
             conv_dparam[tile][size](&sum);
             kx += size;
@@ -307,28 +336,44 @@ static void dparam(const ln_task *t) {
 
 /* --------------------------------------------------------- input gradient */
 
-/* Rows of dout whose windows hold row r of the padded input: [*lo, *hi). */
-static void rows_behind(const sizes *s, size_t r, size_t out_h, size_t *lo, size_t *hi) {
-    *lo = r < s->kh ? 0 : (r - s->kh) / s->sh + 1;
-    *hi = conv_least(r / s->sh + 1, out_h);
+static bool slides(const sizes *s) {
+    return s->sw == 1 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1];
 }
 
-static bool slides(const sizes *s) { return s->sw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1]; }
+/* Rows of dout with a tap in row r of the padded input: n of them from lo, every step-th, the first with its row ky; the
+ * next ones' rows of the kernel fall by fall. */
+typedef struct rows_behind {
+    size_t lo, n, step, ky, fall;
+} rows_behind;
+
+/* Of the rows from lo to end, whose windows hold row r, those that have a tap there. */
+static rows_behind rows_dilated(const sizes *s, size_t r, size_t lo, size_t end) {
+    size_t step = 1;
+    while (step * s->sh % s->dh != 0) step++;
+    while (lo < end && (r - lo * s->sh) % s->dh != 0) lo++;
+    if (lo >= end) return (rows_behind){.step = 1};
+    return (rows_behind){lo, (end - lo + step - 1) / step, step, (r - lo * s->sh) / s->dh, step * s->sh / s->dh};
+}
+
+static rows_behind rows_behind_of(const sizes *s, size_t r, size_t out_h) {
+    const size_t extent = (s->kh - 1) * s->dh + 1;
+    const size_t lo = r < extent ? 0 : (r - extent) / s->sh + 1, end = conv_least(r / s->sh + 1, out_h);
+    if (lo >= end) return (rows_behind){.step = 1};
+    return s->dh == 1 ? (rows_behind){lo, end - lo, 1, r - lo * s->sh, s->sh} : rows_dilated(s, r, lo, end);
+}
 
 /* What adds to row h of channel c. */
 static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c, size_t h) {
-    const size_t ky_step = s->group_o * s->kw, first = c / s->c * s->group_o;
-    size_t       lo, hi;
-    rows_behind(s, h + s->ph, t->node->out.h, &lo, &hi);
-    return (conv_slide){.weights = (const real *)t->packed + s->o * s->taps +
-                                   (c * s->kh + (lo < hi ? h + s->ph - lo * s->sh : 0)) * ky_step,
-                        .dout = view_row(&t->dout, b, first, lo < hi ? lo : 0),
+    const size_t      ky_step = s->group_o * s->kw, first = c / s->c * s->group_o;
+    const rows_behind rows = rows_behind_of(s, h + s->ph, t->node->out.h);
+    return (conv_slide){.weights = (const real *)t->packed + s->o * s->taps + (c * s->kh + rows.ky) * ky_step,
+                        .dout = view_row(&t->dout, b, first, rows.lo),
                         .din = view_row(&t->din[0], b, c, h) - s->pw,
-                        .n_rows = lo < hi ? hi - lo : 0,
+                        .n_rows = rows.n,
                         .o = s->group_o,
-                        .weights_row = -(ptrdiff_t)(s->sh * ky_step),
+                        .weights_row = -(ptrdiff_t)(rows.fall * ky_step),
                         .dout_channel = t->dout.channel,
-                        .dout_row = t->dout.row};
+                        .dout_row = rows.step * t->dout.row};
 }
 
 static void slide_rows(const ln_task *t, const sizes *s, const conv_slide *slide, size_t n_rows) {
@@ -340,7 +385,7 @@ static void slide_rows(const ln_task *t, const sizes *s, const conv_slide *slide
         at.din += x * s->sw;
         if (slides(s)) conv_slides[n_rows][s->kw][size](&at);
         else
-            for (size_t kx = 0; kx < s->kw; kx++) conv_scatter(size, &at, s->kw, kx, s->sw);
+            for (size_t kx = 0; kx < s->kw; kx++, at.din += s->dw - 1) conv_scatter(size, &at, s->kw, kx, s->sw);
         x += size;
     }
 }
@@ -421,14 +466,14 @@ static void run_image(const ln_task *t) {
     const conv2d *const  a = (const conv2d *)(const void *)t->node->args;
     const ln_view *const in = &t->in[0];
     const size_t         sh = (size_t)a->stride.h, sw = (size_t)a->stride.w, unit = t->planar ? 1 : LN_LANES;
-    const size_t         taps = t->node->param[0].count / t->node->out.c;
+    const size_t         taps = t->node->param[0].count / t->node->out.c, row = in->row * unit;
     conv_image           r = {.c = t->node->in[0].c,
                               .kh = (size_t)a->kernel.h,
                               .kw = (size_t)a->kernel.w,
                               .weights_group = 1 + taps,
                               .in_channel = in->channel * unit,
-                              .in_row = in->row * unit,
-                              .in_column = unit,
+                              .in_row = (size_t)a->dilation.h * row,
+                              .in_column = (size_t)a->dilation.w * unit,
                               .in_step = sw * unit,
                               .out_group = t->out.channel,
                               .planar = t->planar};
@@ -437,8 +482,8 @@ static void run_image(const ln_task *t) {
             n = conv_least(CONV_IMAGE_GROUPS, t->c_hi - g);
             r.weights = (const lanes *)t->packed + g * (1 + taps);
             for (size_t h = t->h_lo; h < t->h_hi; h++) {
-                r.in = (const real *)in->data + b * in->block * unit + h * sh * r.in_row -
-                       ((size_t)a->padding.h * r.in_row + (size_t)a->padding.w * unit);
+                r.in = (const real *)in->data + b * in->block * unit + h * sh * row -
+                       ((size_t)a->padding.h * row + (size_t)a->padding.w * unit);
                 r.out = view_row(&t->out, b, g, h);
                 image_row(&r, n, t->node->out.w);
             }

@@ -1,63 +1,36 @@
 /* cross_entropy: how unlikely the right class is under softmax
  *
  * Shapes    x k×1×1 (logits of k classes), label 0 … k-1 → y 1×1×1, the loss of each image
- * Forward   m = max x;  z = Σ exp(x - m);  y = log z - (x[label] - m)
- *           An image is a hit when its label is the first of its largest logits.
- * Backward  dx = (exp(x - m) / z - [c = label]) · scale;  scale = 1/batch for reduction=mean, 1 for sum
+ * Forward   m = max x;  z = Σ exp(x - m);  y = Σ q[c] (log z - (x[c] - m)),
+ *           q[c] = w[c] ((1 - s) [c = label] + s/k) with label_smoothing s and class weights w: without them
+ *           y = log z - (x[label] - m). An image is a hit when its label is the first of its largest logits.
+ * Backward  dx = (Q exp(x - m) / z - q) · weight, Q = Σ q;  weight = 1/n for reduction=mean over n images, with class
+ *           weights 1 / Σ w[label] over the batch, and 1 for sum
  * m and z are taken anew in the backward pass, which costs less than keeping them: sums run over c in order. Dead
  * lanes get loss, hit and gradient 0. A logit that is NaN or infinite makes its image's loss NaN or infinite.
- * Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990;
- * torch.nn.CrossEntropyLoss. */
-#include "op/op.h"
+ * Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990; Szegedy et al.,
+ * "Rethinking the Inception architecture", 2016 (smoothing); torch.nn.CrossEntropyLoss. */
+#include "op/loss.h"
 
 typedef struct cross_entropy_args {
-    int reduction;
+    int     reduction;
+    double  label_smoothing;
+    ln_list weight;
 } cross_entropy_args;
-enum { REDUCTION_MEAN, REDUCTION_SUM };
+
+static inline const cross_entropy_args *args_of(const ln_node *node) { return (const void *)node->args; }
 
 #ifdef LN_DESCRIPTOR
 #include "base/math.h"
 
 static ln_status infer(ln_node *node, ln_error *error) {
-    const ln_shape in = node->in[0];
-    if (in.h != 1 || in.w != 1)
-        return ln_fail_node(error, LN_E_SHAPE, node,
-                            "the input is %zux%zux%zu, but one logit for each class (kx1x1) is wanted: end the model "
-                            "with flatten and linear",
-                            in.c, in.h, in.w);
-    if (in.c < 2)
-        return ln_fail_node(error, LN_E_SHAPE, node,
-                            "the input is one value, but there must be at least two classes: give the last layer one "
-                            "output for each class");
-    node->out = (ln_shape){1, 1, 1};
-    return LN_OK;
+    const ln_status status = loss_infer(node, "logit", 2, error);
+    return status == LN_OK ? loss_check_list(node, "weight", &args_of(node)->weight, false, error) : status;
 }
 
-static double weight(const ln_node *node, size_t batch) {
-    const cross_entropy_args *const a = (const void *)node->args;
-    return a->reduction == REDUCTION_MEAN ? 1 / (double)batch : 1;
+static double weight(const ln_node *node, const int32_t *labels, size_t n) {
+    return loss_weight_by_class(node, &args_of(node)->weight, labels, n);
 }
-
-static const char *const reductions[] = {"mean", "sum", NULL};
-
-static const ln_attr attrs[] = {{.key = "reduction",
-                                 .type = LN_ATTR_CHOICE,
-                                 .offset = offsetof(cross_entropy_args, reduction),
-                                 .preset = REDUCTION_MEAN,
-                                 .choices = reductions,
-                                 .help = "the batch's loss: mean or sum of its images' losses"},
-                                {0}};
-
-const ln_op ln_op_cross_entropy = {
-    .name = "cross_entropy",
-    .help = "softmax and the negative logarithm of the right class's share",
-    .attrs = attrs,
-    .args_size = sizeof(cross_entropy_args),
-    .traits = LN_LOSS | LN_NEEDS_IN,
-    .n_inputs = 1,
-    .infer = infer,
-    .weight = weight,
-};
 
 /* The forward pass above for people's rows of floats, in plain C: one code, so the same bits on every machine. */
 void ln_softmax(const float *logits, size_t n, size_t k, float *probabilities) {
@@ -74,82 +47,99 @@ void ln_softmax(const float *logits, size_t n, size_t k, float *probabilities) {
     ln_fp_leave(mode);
 }
 
-#else
-#include "kernel/kernel.h"
-#include "kernel/vmath.h"
+static void probabilities(const ln_node *node, const float *outputs, float *p) {
+    ln_softmax(outputs, 1, node->in[0].c, p);
+}
 
-/* Logit c of a block. */
-static const real *logit(const ln_task *t, size_t b, size_t c) { return view_row(&t->in[0], b, c, 0)->of; }
+static const ln_attr attrs[] = {
+    LOSS_REDUCTION("the batch's loss: mean (by the labels' weights) or sum of its images' losses"),
+    {.key = "label_smoothing",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(cross_entropy_args, label_smoothing),
+     .low = 0,
+     .high = 1,
+     .help = "share of the label that is spread evenly over all classes"},
+    {.key = "weight",
+     .type = LN_ATTR_LIST,
+     .offset = offsetof(cross_entropy_args, weight),
+     .low = 0,
+     .high = 1e6,
+     .help = "what the loss of each class is multiplied by"},
+    {0}};
+
+const ln_op ln_op_cross_entropy = {
+    .name = "cross_entropy",
+    .help = "softmax and the negative logarithm of the right class's share",
+    .attrs = attrs,
+    .args_size = sizeof(cross_entropy_args),
+    .traits = LN_LOSS | LN_NEEDS_IN,
+    .n_inputs = 1,
+    .infer = infer,
+    .weight = weight,
+    .probabilities = probabilities,
+};
+
+#else
+#include "kernel/vmath.h"
 
 /* m and z above, for the lanes from p. */
 static inline void normalizer(const ln_task *t, size_t b, size_t p, vec *m, vec *z) {
     const size_t k = t->node->in[0].c;
-    vec          top = v_load(logit(t, b, 0) + p), sum = v_zero();
-    for (size_t c = 1; c < k; c++) top = v_max(v_load(logit(t, b, c) + p), top);
-    for (size_t c = 0; c < k; c++) sum = v_add(sum, v_exp(v_sub(v_load(logit(t, b, c) + p), top)));
+    vec          top = v_load(loss_output(t, b, 0) + p), sum = v_zero();
+    for (size_t c = 1; c < k; c++) top = v_max(v_load(loss_output(t, b, c) + p), top);
+    for (size_t c = 0; c < k; c++) sum = v_add(sum, v_exp(v_sub(v_load(loss_output(t, b, c) + p), top)));
     *m = top;
     *z = sum;
 }
 
-/* Labels as reals, exact below 2^24; -1, no class, in dead lanes. */
-static lanes labels_of(const ln_task *t, size_t b) {
-    lanes label;
-    for (size_t l = 0; l < LN_LANES; l++)
-        label.of[l] = t->live[b] >> l & 1 ? (real)t->label[b * LN_LANES + l] : (real)-1;
-    return label;
+/* q[c] above. */
+static inline vec wanted(const ln_task *t, size_t c, vec label) {
+    const cross_entropy_args *a = args_of(t->node);
+    const double              w = loss_class_weight(&a->weight, c), all = a->label_smoothing / (double)t->node->in[0].c;
+    const vec right = v_splat((real)(w * (1 - a->label_smoothing + all))), other = v_splat((real)(w * all));
+    return v_select(v_eq(label, v_splat((real)c)), right, other);
 }
 
-/* The label's logit (0 where no class has that number) and the first of the largest ones. */
-static inline void pick(const ln_task *t, size_t b, size_t p, vec label, vec *right, vec *first) {
+/* The loss of the lanes from p. Where nothing is wanted of a class its logit may be -infinity; z tells of NaN. */
+static inline vec loss_of(const ln_task *t, size_t b, size_t p, vec label) {
     const size_t k = t->node->in[0].c;
-    vec          best = v_load(logit(t, b, 0) + p), index = v_zero(), found = v_zero();
+    vec          m, z;
+    normalizer(t, b, p, &m, &z);
+    const vec log_z = v_log(z);
+    vec       sum = v_mul(z, v_zero());
     for (size_t c = 0; c < k; c++) {
-        const vec   x = v_load(logit(t, b, c) + p), number = v_splat((real)c);
-        const vmask leads = v_gt(x, best);
-        best = v_select(leads, x, best);
-        index = v_select(leads, number, index);
-        found = v_select(v_eq(label, number), x, found);
+        const vec q = wanted(t, c, label), x = v_load(loss_output(t, b, c) + p);
+        const vec term = v_mul(q, v_sub(log_z, v_sub(x, m)));
+        sum = v_select(v_gt(q, v_zero()), v_add(sum, term), sum);
     }
-    *right = found;
-    *first = index;
+    return sum;
 }
 
 static void forward(const ln_task *t) {
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes label = labels_of(t, b);
-        lanes      *loss = view_row(&t->out, b, 0, 0);
+        const lanes labels = loss_labels(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vmask live = mask_from_bits((unsigned)t->live[b] >> p);
-            const vec   lab = v_load(label.of + p);
-            vec         m, z, right, first;
-            normalizer(t, b, p, &m, &z);
-            pick(t, b, p, lab, &right, &first);
-            v_store(loss->of + p, v_select(live, v_sub(v_log(z), v_sub(right, m)), v_zero()));
-            const unsigned hits = mask_bits(v_eq(first, lab)); /* no class is -1: dead lanes never hit */
-            for (size_t l = 0; l < LN_WIDTH; l++) t->hit[b * LN_LANES + p + l] = (uint8_t)(hits >> l & 1);
+            const vec label = v_load(labels.of + p);
+            loss_write(t, b, p, loss_of(t, b, p, label), label, loss_answer(t, b, p, 0));
         }
     }
 }
 
 static void dinput(const ln_task *t) {
-    const cross_entropy_args *a = (const void *)t->node->args;
-    const bool                adds = t->write[0] == LN_ADD;
-    const vec                 scale = v_splat(a->reduction == REDUCTION_MEAN ? (real)1 / (real)t->batch : (real)1);
+    const size_t k = t->node->in[0].c;
+    const vec    weight = v_splat((real)t->weight);
     if (t->write[0] == LN_SKIP) return;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes label = labels_of(t, b);
+        const lanes labels = loss_labels(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vmask live = mask_from_bits((unsigned)t->live[b] >> p);
-            const vec   lab = v_load(label.of + p);
-            vec         m, z;
+            const vec label = v_load(labels.of + p);
+            vec       m, z, all = v_zero();
             normalizer(t, b, p, &m, &z);
+            for (size_t c = 0; c < k; c++) all = v_add(all, wanted(t, c, label));
             for (size_t c = t->c_lo; c < t->c_hi; c++) {
-                const vec   share = v_div(v_exp(v_sub(v_load(logit(t, b, c) + p), m)), z);
-                const vmask is_right = v_eq(lab, v_splat((real)c));
-                const vec   wanted = v_select(is_right, v_splat(1), v_zero());
-                const vec   value = v_select(live, v_mul(v_sub(share, wanted), scale), v_zero());
-                real       *dx = view_row(&t->din[0], b, c, 0)->of + p;
-                v_store(dx, adds ? v_add(v_load(dx), value) : value);
+                const vec share = v_div(v_exp(v_sub(v_load(loss_output(t, b, c) + p), m)), z);
+                const vec value = v_sub(v_mul(all, share), wanted(t, c, label));
+                loss_write_gradient(t, b, c, p, v_mul(value, weight));
             }
         }
     }

@@ -56,7 +56,7 @@ const ln_op ln_op_linear = {
     .help = "fully connected layer over features (flatten first)",
     .attrs = attrs,
     .args_size = sizeof(linear),
-    .traits = LN_HEAD | LN_NEEDS_IN | LN_CHECKS,
+    .traits = LN_HEAD | LN_NEEDS_IN | LN_CHECKS | LN_LEARNS | LN_DRAWS,
     .n_inputs = 1,
     .infer = infer,
 };

@@ -1,22 +1,32 @@
 /* maxpool2d: the largest value of each window
  *
  * Shapes    x c×h×w → y c×oh×ow, see pool2d.h; padding counts as -∞, so it never wins.
- * Forward   y[h][w] = max x[r][q] over the cells (r, q) under window (h, w), row by row. A cell takes the lead when
- *           it is greater than the best so far or NaN: of equal cells the first wins, and NaN gets through.
+ * Forward   y[h][w] = max x[r][q] over the cells (r, q) under the taps of window (h, w), row by row. A cell takes the
+ *           lead when it is greater than the best so far or NaN: of equal cells the first wins, and NaN gets through.
  * Backward  dx[r][q] = Σ dy[h][w] over the windows (h, w) that (r, q) won, row by row; 0 where there are none.
  * Kept between the two: where each window's winner lies. For 2×2 windows side by side two bits a value (is it in the
- * right column, is it in the lower row); else its number (row·kw + column) as one byte, or as four where a window has
- * more than 256 cells.
+ * right column, is it in the lower row); else its tap's number (row·kw + column) as one byte, or as four where a window
+ * has more than 256 taps.
  * Source: Ranzato et al., "Unsupervised learning of invariant feature hierarchies", 2007; torch.nn.MaxPool2d. */
 #include "op/pool2d.h"
 
 #ifdef LN_DESCRIPTOR
 
+static const ln_attr attrs[] = {POOL2D_ATTRS,
+                                {.key = "dilation",
+                                 .type = LN_ATTR_SIZE2,
+                                 .offset = offsetof(pool2d_args, dilation),
+                                 .preset = 1,
+                                 .low = 1,
+                                 .high = 4096,
+                                 .help = "rows and columns from one cell of a window to the next"},
+                                {0}};
+
 const ln_op ln_op_maxpool2d = {
     .name = "maxpool2d",
     .help = "largest value of each window",
-    .attrs = pool2d_attrs,
-    .args_size = sizeof(ln_pool2d_args),
+    .attrs = attrs,
+    .args_size = sizeof(pool2d_args),
     .traits = LN_LOCAL | LN_KINKS,
     .n_inputs = 1,
     .infer = pool2d_infer,
@@ -123,7 +133,7 @@ static void dinput_2x2(const ln_task *t) {
 
 /* ---------------------------------------------------------------- all others */
 
-static size_t cell_bytes(pool2d p) { return p.kh * p.kw > 256 ? sizeof(uint32_t) : sizeof(uint8_t); }
+static size_t cell_bytes(pool2d p) { return p.h.kernel * p.w.kernel > 256 ? sizeof(uint32_t) : sizeof(uint8_t); }
 
 /* The numbers of the winners of window (h, w), 16 lanes. */
 static unsigned char *cells_of(const ln_task *t, size_t b, size_t c, size_t h, size_t w, size_t bytes) {
@@ -145,74 +155,80 @@ static void cells_read(const unsigned char *cells, size_t bytes, lanes *number) 
         for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)((const uint32_t *)(const void *)cells)[l];
 }
 
-/* The maximum over rows × columns of x, whose first cell has the number first in a window kw wide. */
-static inline void window_max(const lanes *x, size_t row, size_t rows, size_t columns, size_t first, size_t kw,
-                              lanes *y, lanes *number) {
+/* The taps of a window that lie in the image, and how far apart they are in a row and between rows, in lanes. */
+typedef struct taps {
+    span   rows, columns;
+    size_t row_step, column_step, kw;
+} taps;
+
+static inline size_t tap_at(const taps *s, size_t r, size_t q) {
+    return (r - s->rows.lo) * s->row_step + (q - s->columns.lo) * s->column_step;
+}
+
+static inline real tap_number(const taps *s, size_t r, size_t q) { return (real)(int32_t)(r * s->kw + q); }
+
+/* The largest of x, which begins at the first tap, and that tap's number. */
+static inline void window_max(const lanes *x, const taps *s, lanes *y, lanes *number) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        vec best = v_splat(-(real)__builtin_inf()), cell = v_splat((real)(int32_t)first);
-        for (size_t r = 0; r < rows; r++)
-            for (size_t q = 0; q < columns; q++) {
-                const vec   value = v_load(x[r * row + q].of + p);
+        vec best = v_splat(-(real)__builtin_inf()), cell = v_splat(tap_number(s, s->rows.lo, s->columns.lo));
+        for (size_t r = s->rows.lo; r < s->rows.hi; r++)
+            for (size_t q = s->columns.lo; q < s->columns.hi; q++) {
+                const vec   value = v_load(x[tap_at(s, r, q)].of + p);
                 const vmask lead = leads(value, best);
                 best = v_select(lead, value, best);
-                cell = v_select(lead, v_splat((real)(int32_t)(first + r * kw + q)), cell);
+                cell = v_select(lead, v_splat(tap_number(s, r, q)), cell);
             }
         v_store(y->of + p, best);
         v_store(number->of + p, cell);
     }
 }
 
-/* The number in window (h, w) of the cell (r, q). */
-static size_t first_cell(pool2d p, size_t r, size_t q, size_t h, size_t w) {
-    return (r + p.ph - h * p.sh) * p.kw + q + p.pw - w * p.sw;
+static taps taps_of(const pool2d *p, size_t h, size_t row) {
+    return (taps){
+        .rows = pool2d_taps(p->h, h), .row_step = p->h.dilation * row, .column_step = p->w.dilation, .kw = p->w.kernel};
 }
 
 static void forward_any(const ln_task *t) {
-    const pool2d   p = pool2d_of(t->node);
-    const ln_shape in = t->node->in[0];
-    const size_t   w = t->node->out.w, bytes = cell_bytes(p);
+    const pool2d p = pool2d_of(t->node);
+    const size_t w = t->node->out.w, bytes = cell_bytes(p);
     LN_FOR_ROWS(t, b, c, h) {
-        const span   rows = pool2d_under(h, p.kh, p.sh, p.ph, in.h);
-        const lanes *x = view_row(&t->in[0], b, c, rows.lo);
+        taps         s = taps_of(&p, h, t->in[0].row);
+        const lanes *x = view_row(&t->in[0], b, c, pool2d_at(p.h, h, s.rows.lo));
         lanes       *y = view_row(&t->out, b, c, h);
         for (size_t i = 0; i < w; i++) {
-            const span columns = pool2d_under(i, p.kw, p.sw, p.pw, in.w);
-            lanes      number;
-            window_max(x + columns.lo, t->in[0].row, rows.hi - rows.lo, columns.hi - columns.lo,
-                       first_cell(p, rows.lo, columns.lo, h, i), p.kw, &y[i], &number);
+            lanes number;
+            s.columns = pool2d_taps(p.w, i);
+            window_max(x + pool2d_at(p.w, i, s.columns.lo), &s, &y[i], &number);
             if (t->training) cells_write(cells_of(t, b, c, h, i, bytes), bytes, &number);
         }
     }
 }
 
-/* Adds dy to the winners' cells among rows × columns of dx; first and kw as above. */
-static inline void window_back(lanes *dx, size_t row, size_t rows, size_t columns, size_t first, size_t kw,
-                               const lanes *dy, const lanes *number) {
+/* Adds dy to the winner's cell in dx, which begins at the first tap. */
+static inline void window_back(lanes *dx, const taps *s, const lanes *dy, const lanes *number) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
         const vec value = v_load(dy->of + p), cell = v_load(number->of + p);
-        for (size_t r = 0; r < rows; r++)
-            for (size_t q = 0; q < columns; q++) {
-                const vmask won = v_eq(cell, v_splat((real)(int32_t)(first + r * kw + q)));
-                write(dx[r * row + q].of + p, v_select(won, value, v_zero()), true);
+        for (size_t r = s->rows.lo; r < s->rows.hi; r++)
+            for (size_t q = s->columns.lo; q < s->columns.hi; q++) {
+                const vmask won = v_eq(cell, v_splat(tap_number(s, r, q)));
+                write(dx[tap_at(s, r, q)].of + p, v_select(won, value, v_zero()), true);
             }
     }
 }
 
 static void dinput_any(const ln_task *t) {
-    const pool2d   p = pool2d_of(t->node);
-    const ln_shape in = t->node->in[0];
-    const size_t   w = t->node->out.w, bytes = cell_bytes(p);
+    const pool2d p = pool2d_of(t->node);
+    const size_t w = t->node->out.w, bytes = cell_bytes(p);
     if (t->write[0] == LN_SET) pool2d_clear(t);
     LN_FOR_ROWS(t, b, c, h) {
-        const span   rows = pool2d_under(h, p.kh, p.sh, p.ph, in.h);
+        taps         s = taps_of(&p, h, t->din[0].row);
         const lanes *dy = view_row(&t->dout, b, c, h);
-        lanes       *dx = view_row(&t->din[0], b, c, rows.lo);
+        lanes       *dx = view_row(&t->din[0], b, c, pool2d_at(p.h, h, s.rows.lo));
         for (size_t i = 0; i < w; i++) {
-            const span columns = pool2d_under(i, p.kw, p.sw, p.pw, in.w);
-            lanes      number;
+            lanes number;
+            s.columns = pool2d_taps(p.w, i);
             cells_read(cells_of(t, b, c, h, i, bytes), bytes, &number);
-            window_back(dx + columns.lo, t->din[0].row, rows.hi - rows.lo, columns.hi - columns.lo,
-                        first_cell(p, rows.lo, columns.lo, h, i), p.kw, &dy[i], &number);
+            window_back(dx + pool2d_at(p.w, i, s.columns.lo), &s, &dy[i], &number);
         }
     }
 }
@@ -221,18 +237,18 @@ static void dinput_any(const ln_task *t) {
 
 static void prepare(const ln_node *node, ln_need *need) {
     const pool2d p = pool2d_of(node);
-    const size_t each = pool2d_is_2x2(p) ? sizeof(uint32_t) : LN_LANES * cell_bytes(p);
+    const size_t each = pool2d_is_2x2(node) ? sizeof(uint32_t) : LN_LANES * cell_bytes(p);
     if (need->training) need->saved = ln_shape_count(node->out) * each;
 }
 
 static void forward(const ln_task *t) {
-    if (pool2d_is_2x2(pool2d_of(t->node))) forward_2x2(t);
+    if (pool2d_is_2x2(t->node)) forward_2x2(t);
     else forward_any(t);
 }
 
 static void dinput(const ln_task *t) {
     if (t->write[0] == LN_SKIP) return;
-    if (pool2d_is_2x2(pool2d_of(t->node))) dinput_2x2(t);
+    if (pool2d_is_2x2(t->node)) dinput_2x2(t);
     else dinput_any(t);
 }
 

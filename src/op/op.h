@@ -18,21 +18,30 @@
 #include "base/context.h"
 #include "base/random.h"
 
-enum { LN_LANES = 16, LN_MAX_INPUTS = 2, LN_MAX_PARAMS = 2, LN_MAX_ARGS = 64, LN_NAME = 32, LN_MAX_LINE = 352 };
+enum { LN_LANES = 16, LN_MAX_INPUTS = 2, LN_MAX_PARAMS = 2, LN_MAX_TENSORS = 4, LN_MAX_ARGS = 320, LN_NAME = 32,
+       LN_MAX_LINE = LN_MAX_REST + 96 };
 
 typedef struct ln_shape { size_t c, h, w; } ln_shape; /* one image */
 static inline size_t ln_shape_count(ln_shape s) { return s.c * s.h * s.w; } /* infer has checked the product */
 /* Groups of sixteen channels, the last one perhaps not full. */
 static inline size_t ln_channel_groups(size_t channels) { return (channels + LN_LANES - 1) / LN_LANES; }
 
-/* One parameter tensor, in PyTorch's order. */
+/* One tensor that a layer keeps, in PyTorch's order: a parameter, or a buffer (kept and saved, but not learned). */
 typedef struct ln_param {
     const char *name;          /* "weight" */
     char        full_name[48]; /* "0.weight": the layer's name before it; set when the layer is added */
     size_t      rank, dims[4], count;
     size_t      fan_in, fan_out;
-    bool        is_bias;       /* initialised as the bias; the planner reads nothing else */
+    bool        is_bias;       /* initialised as the bias */
+    bool        is_constant;   /* begins as `constant`, whatever the init */
+    double      constant;
 } ln_param;
+
+/* How a layer learns. */
+typedef struct ln_learning {
+    double lr_factor; /* the rate is multiplied by this */
+    bool   frozen;    /* its parameters stay as they are */
+} ln_learning;
 
 typedef struct ln_op   ln_op;
 typedef struct ln_node ln_node;
@@ -45,9 +54,10 @@ struct ln_node {
     size_t       n_inputs;
     int          input[LN_MAX_INPUTS];    /* node indices; -1 is the model's input */
     ln_shape     in[LN_MAX_INPUTS], out;
-    size_t       n_params;
-    ln_param     param[LN_MAX_PARAMS];
+    size_t       n_params, n_buffers;
+    ln_param     param[LN_MAX_TENSORS];   /* n_params that are learned, then n_buffers */
     ln_init      init;
+    ln_learning  learning;
     ln_size2     halo;                    /* in[0] lies inside a border of zeros, this many rows above and below and
                                              columns left and right; din[0] likewise, where the border may be written
                                              and is never read. infer sets it (a convolution's padding) */
@@ -57,7 +67,8 @@ struct ln_node {
 
 typedef enum ln_trait {
     LN_LOCAL = 1,        /* output rows of a channel need only `window` rows of the same channel: may be run by bands
-                            of rows and channels behind a head; kernels of others get all rows (but see LN_HEAD) */
+                            of rows and channels behind a head; kernels of others get all rows (but see LN_HEAD). With
+                            LN_CROSS_BATCH: so in prediction, and in training each pass by channels */
     LN_HEAD = 2,         /* forward and dparam may be run for any range of output channels and rows */
     LN_IN_PLACE = 4,     /* out may be the same memory as in[0], dinput the same as dout (element by element) */
     LN_VIEW = 8,         /* the output is the input's memory under another shape: the kernel (a copy) runs only where
@@ -68,8 +79,10 @@ typedef enum ln_trait {
     LN_NEEDS_IN = 128,   /* backward reads in[] */
     LN_NEEDS_OUT = 256,  /* backward reads out */
     LN_CHECKS = 1024,    /* dparam itself looks for values that are not finite (task->bad), while they are at hand */
-    LN_KINKS = 512       /* saved holds the choices that forward made (signs, places of maxima): where they change
+    LN_KINKS = 512,      /* saved holds the choices that forward made (signs, places of maxima): where they change
                             between two points there is a kink between them, and differences mean nothing */
+    LN_LEARNS = 2048,    /* has parameters: its line takes lr_factor and frozen as well */
+    LN_DRAWS = 4096      /* with LN_LEARNS: an init draws them (none is_constant): takes init, std, bias_std, too */
 } ln_trait;
 
 struct ln_op {
@@ -85,14 +98,21 @@ struct ln_op {
     /* Outputs lie in [low, high] (both 0: anywhere; high may be infinite). check calls a channel that never leaves low
      * under an infinite high dead, and a value within a hundredth of finite bounds saturated. */
     double low, high;
-    /* LN_LOSS: what an image's loss is multiplied by in the gradient: 1/batch for a mean, 1 for a sum. */
-    double (*weight)(const ln_node *node, size_t batch);
+    /* LN_LOSS: what an image's loss is multiplied by in the gradient of a batch of n images with these labels: 1/n for
+     * a mean, 1 for a sum. The kernels find it in task->weight. */
+    double (*weight)(const ln_node *node, const int32_t *labels, size_t n);
+    /* LN_LOSS: how many classes labels may name (NULL: as many as there are outputs), and the probabilities of these
+     * classes that one image's outputs stand for, in plain C: the same bits on every machine. */
+    size_t (*classes)(const ln_node *node);
+    void (*probabilities)(const ln_node *node, const float *outputs, float *p);
     /* The kernel of an op that is not in the list (a program's own); NULL for those in it. */
     const struct ln_kernel *(*kernel)(ln_isa isa);
     /* LN_LOCAL: input rows [*in_lo, *in_hi) behind output rows [lo, hi). NULL: the same rows. True when the ranges of
      * adjacent bands partition the input's rows (rows that nothing needs belong to a neighbour), so that dinput may be
      * run by bands, each of which writes its whole range; false when they overlap: dinput takes all rows at once. */
     bool (*window)(const ln_node *node, size_t lo, size_t hi, size_t *in_lo, size_t *in_hi);
+    /* LN_CROSS_BATCH: images that it must have to train on. NULL: one. */
+    size_t (*least_batch)(const ln_node *node);
 };
 
 /* Fills error with "layer NAME (OP): …" and returns status. */
@@ -124,7 +144,7 @@ typedef struct ln_task {
     const size_t *choice;          /* need.choice, as prepare left it */
     ln_view  in[LN_MAX_INPUTS], out, dout, din[LN_MAX_INPUTS];
     ln_write write[LN_MAX_INPUTS]; /* how to write din */
-    void    *param[LN_MAX_PARAMS];  /* real, PyTorch's order */
+    void    *param[LN_MAX_TENSORS]; /* real, PyTorch's order: parameters, then buffers (which settle alone changes) */
     void    *dparam[LN_MAX_PARAMS]; /* real: set by dparam (never added to) for the task's channels */
     bool    *bad;                  /* LN_CHECKS: dparam sets bad[k] where a value of dparam[k] fails all_finite */
     void    *packed;               /* real: need.n_packed of them, filled by pack before a step */
@@ -137,6 +157,7 @@ typedef struct ln_task {
     const int32_t  *label;         /* per block and lane; losses only */
     uint8_t  *hit;                 /* per block and lane: losses that know a right answer set 1 or 0 */
     size_t   batch;                /* live images in the whole batch */
+    double   weight;               /* losses: what the op's weight says of the whole batch */
     uint64_t seed, step;
     bool     training;
     bool     planar;               /* one image at a time: in[0] is the model's input */
@@ -167,6 +188,8 @@ typedef struct ln_kernel {
     const char *(*refuse)(const ln_node *node);           /* NULL pointer or result: accepts; else the reason */
     void (*prepare)(const ln_node *node, ln_need *need);  /* NULL: needs nothing, grain 1 */
     void (*pack)(const ln_task *task);                    /* params → packed, part of n_parts */
+    void (*settle)(const ln_task *task);                  /* after a step that is taken: brings the buffers up to date
+                                                             from what is saved (of all blocks), part of n_parts */
     ln_pass forward[2], dinput[2];                        /* the second pair for LN_CROSS_BATCH */
     void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order */
     struct {                                              /* one image at a time, forward only; for heads and views */

@@ -65,15 +65,69 @@ ln_status ln_optimizer_parse(const char *text, ln_optimizer_id *id, void *args, 
     return status;
 }
 
-ln_status ln_schedule_parse(const char *text, ln_schedule_id *id, void *args, ln_error *error) {
+const ln_attr ln_warmup_attrs[] = {
+    {.key = "warmup",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(ln_warmup, epochs),
+     .low = 0,
+     .high = 1e6,
+     .help = "epochs in which the rate first rises to the schedule's; 0.5 is half of one"},
+    {.key = "warmup_from",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(ln_warmup, from),
+     .preset = 1.0 / 3,
+     .low = 0,
+     .high = 1,
+     .help = "share of the rate with which warmup begins"},
+    {0}};
+
+ln_status ln_schedule_parse(const char *text, ln_pace *pace, ln_error *error) {
     const char *names[LN_SCHEDULE_COUNT];
     ln_line     line;
     size_t      i;
+    ln_pace     found = {0};
     for (i = 0; i < LN_SCHEDULE_COUNT; i++) names[i] = ln_schedules[i]->name;
     ln_status status = split("schedule", text, names, LN_SCHEDULE_COUNT, &line, &i, error);
     if (status != LN_OK) return status;
-    const ln_schedule *const s = ln_schedules[i];
-    status = ln_attr_parse(line.rest, line.word, s->attrs, args, s->args_size, NULL, NULL, 0, error);
-    if (status == LN_OK) *id = (ln_schedule_id)i;
+    const ln_schedule *const s = found.schedule = ln_schedules[i];
+    status = ln_attr_parse(line.rest, line.word, s->attrs, found.args, s->args_size, ln_warmup_attrs, &found.warmup,
+                           sizeof found.warmup, error);
+    if (status == LN_OK) *pace = found;
     return status;
+}
+
+/* ------------------------------------------------------------------ running */
+
+ln_status ln_pace_check(const ln_pace *pace, double base, size_t n_epochs, ln_error *error) {
+    const ln_schedule *const s = pace->schedule;
+    if (pace->warmup.epochs > 0 && pace->warmup.epochs >= (double)n_epochs)
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "schedule %s: warmup=%g leaves nothing of %zu epochs: give a shorter warmup or more epochs",
+                       s->name, pace->warmup.epochs, n_epochs);
+    return s->check ? s->check(pace->args, base, error) : LN_OK;
+}
+
+/* Steps of warmup: its epochs' steps to the nearest whole number. */
+static uint64_t warmup_steps(const ln_pace *pace, uint64_t per_epoch) {
+    return (uint64_t)(pace->warmup.epochs * (double)per_epoch + 0.5);
+}
+
+/* First a straight line to the schedule's first rate, torch.optim.lr_scheduler.LinearLR; from there the schedule runs
+ * as though the training began at that step, as under SequentialLR. With n steps of warmup:
+ *   rate = base · factor(0) · (from + (1 - from)·step/n)                                 step < n
+ *   rate = base · factor(step - n of n_steps - n, epoch ⌊(step - n) / per_epoch⌋)        otherwise */
+double ln_pace_rate(const ln_pace *pace, double base, uint64_t step, uint64_t per_epoch, uint64_t n_epochs) {
+    const ln_warmup *const w = &pace->warmup;
+    const uint64_t         n = warmup_steps(pace, per_epoch), n_steps = per_epoch * n_epochs;
+    const uint64_t         since = step > n ? step - n : 0;
+    const ln_moment        at = {since, n_steps > n ? n_steps - n : 0, since / per_epoch};
+    const double           rate = base * pace->schedule->factor(pace->args, pace->state, base, at);
+    return step < n ? rate * (w->from + (1 - w->from) * ((double)step / (double)n)) : rate;
+}
+
+bool ln_pace_watches(const ln_pace *pace) { return pace->schedule->observe != NULL; }
+
+void ln_pace_observe(ln_pace *pace, double base, uint64_t step, uint64_t per_epoch, const ln_metrics *measured) {
+    if (ln_pace_watches(pace) && step > warmup_steps(pace, per_epoch))
+        pace->schedule->observe(pace->args, pace->state, base, measured);
 }

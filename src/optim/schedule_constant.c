@@ -1,8 +1,8 @@
 /* constant: the base rate in every step; factor = 1. */
 #include "optim/optim.h"
 
-static double factor(const void *args, double base, uint64_t step, uint64_t total, uint64_t epoch, uint64_t n_epochs) {
-    (void)args, (void)base, (void)step, (void)total, (void)epoch, (void)n_epochs;
+static double factor(const void *args, const void *state, double base, ln_moment at) {
+    (void)args, (void)state, (void)base, (void)at;
     return 1;
 }
 

@@ -1,7 +1,8 @@
 /* cosine: the rate glides from base to min over the whole training, half a cosine, anew in every step.
  *
- *   factor = m + (1 - m) · (1 + cos(π · step/total)) / 2,   m = min/base, step from 0 to total - 1
- * Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2016 (without restarts). */
+ *   factor = m + (1 - m) · (1 + cos(π · step/total)) / 2,   m = min/base, step from 0 to total - 1, then min
+ * Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2016 (without restarts);
+ * torch.optim.lr_scheduler.CosineAnnealingLR, stepped once a step, with eta_min = min and T_max = total. */
 #include "base/math.h"
 #include "optim/optim.h"
 
@@ -9,11 +10,11 @@ typedef struct cosine_args {
     double min;
 } cosine_args;
 
-static double factor(const void *args, double base, uint64_t step, uint64_t total, uint64_t epoch, uint64_t n_epochs) {
-    (void)epoch, (void)n_epochs;
+static double factor(const void *args, const void *state, double base, ln_moment at) {
+    (void)state;
     const cosine_args *a = args;
     const double       m = base > 0 ? a->min / base : 0;
-    const double       x = total > 0 ? (double)step / (double)total : 0;
+    const double       x = at.step < at.n_steps ? (double)at.step / (double)at.n_steps : 1;
     return m + (1 - m) * (0.5 * (1 + ln_cos_pi(x)));
 }
 

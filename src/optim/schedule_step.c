@@ -7,12 +7,10 @@ typedef struct step_args {
     double gamma;
 } step_args;
 
-static double factor(const void *args, double base, uint64_t step, uint64_t total, uint64_t epoch, uint64_t n_epochs) {
-    (void)base, (void)step, (void)total, (void)n_epochs;
+static double factor(const void *args, const void *state, double base, ln_moment at) {
+    (void)state, (void)base;
     const step_args *a = args;
-    double           product = 1;
-    for (uint64_t i = epoch / (uint64_t)a->size; i > 0 && product > 0; i--) product *= a->gamma;
-    return product;
+    return ln_power(a->gamma, at.epoch / (uint64_t)a->size);
 }
 
 static const ln_attr attrs[] = {{.key = "size",

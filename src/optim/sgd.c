@@ -17,6 +17,7 @@ typedef struct sgd_args {
 #ifdef LN_DESCRIPTOR
 
 static double lr(const void *args) { return ((const sgd_args *)args)->lr; }
+static size_t n_states(const void *args) { return ((const sgd_args *)args)->momentum > 0 ? 1 : 0; }
 
 static ln_status check(const void *args, ln_error *error) {
     const sgd_args *a = args;
@@ -63,60 +64,42 @@ const ln_optimizer ln_optimizer_sgd = {
     .help = "stochastic gradient descent with momentum",
     .attrs = attrs,
     .args_size = sizeof(sgd_args),
-    .n_states = 1,
+    .n_states = n_states,
     .lr = lr,
     .check = check,
 };
 
 #else
-#include "kernel/kernel.h"
-
-#include <string.h>
+#include "optim/update.h"
 
 typedef struct rule {
     vec minus_lr, momentum, share, weight_decay;
 } rule;
 
-/* One vector of p, given its gradient and (with momentum) its velocity. */
-LN_INLINE void step(const rule *by, real *p, const real *gradient, real *velocity, bool nesterov) {
-    const vec old = v_load(p);
-    vec       d = v_fma(by->weight_decay, old, v_load(gradient));
-    if (velocity) {
-        const vec v = v_fma(by->momentum, v_load(velocity), v_mul(by->share, d));
-        v_store(velocity, v);
-        d = nesterov ? v_fma(by->momentum, v, d) : v;
-    }
-    v_store(p, v_fma(by->minus_lr, d, old));
+LN_INLINE void plain(const void *rules, vectors *x) {
+    const rule *by = rules;
+    x->p = v_fma(by->minus_lr, v_fma(by->weight_decay, x->p, x->g), x->p);
 }
 
-/* The last elements, fewer than a vector: through a vector of copies, so that their bits are those of any split. */
-LN_INLINE void step_few(const rule *by, real *p, const real *gradient, real *velocity, size_t n, bool nesterov) {
-    real copy[3][LN_WIDTH] = {{0}};
-    memcpy(copy[0], p, n * sizeof(real));
-    memcpy(copy[1], gradient, n * sizeof(real));
-    if (velocity) memcpy(copy[2], velocity, n * sizeof(real));
-    step(by, copy[0], copy[1], velocity ? copy[2] : NULL, nesterov);
-    memcpy(p, copy[0], n * sizeof(real));
-    if (velocity) memcpy(velocity, copy[2], n * sizeof(real));
+LN_INLINE void momentum_any(const rule *by, vectors *x, bool nesterov) {
+    const vec g = v_fma(by->weight_decay, x->p, x->g);
+    const vec v = v_fma(by->momentum, x->state[0], v_mul(by->share, g));
+    x->state[0] = v;
+    x->p = v_fma(by->minus_lr, nesterov ? v_fma(by->momentum, v, g) : v, x->p);
 }
 
-LN_INLINE void run(const ln_update *u, const rule *by, bool momentum, bool nesterov) {
-    real       *p = u->param, *velocity = u->state[0];
-    const real *gradient = u->gradient;
-    size_t      i = u->lo;
-    for (; i + LN_WIDTH <= u->hi; i += LN_WIDTH)
-        step(by, p + i, gradient + i, momentum ? velocity + i : NULL, nesterov);
-    if (i < u->hi) step_few(by, p + i, gradient + i, momentum ? velocity + i : NULL, u->hi - i, nesterov);
-}
+LN_INLINE void momentum(const void *by, vectors *x) { momentum_any(by, x, false); }
+LN_INLINE void nesterov(const void *by, vectors *x) { momentum_any(by, x, true); }
 
 void LN_PASTE(ln_update_, sgd, LN_ISA_NAME)(const ln_update *u);
 
 void LN_PASTE(ln_update_, sgd, LN_ISA_NAME)(const ln_update *u) {
     const sgd_args *a = u->args;
     const rule      by = {v_splat((real)-u->lr), v_splat((real)a->momentum),
-                          v_splat(u->step == 1 ? (real)1 : (real)(1 - a->dampening)), v_splat((real)a->weight_decay)};
-    if (a->momentum == 0) run(u, &by, false, false);
-    else if (a->nesterov) run(u, &by, true, true);
-    else run(u, &by, true, false);
+                          v_splat(u->step == 1 ? (real)1 : (real)(1 - a->dampening)),
+                          v_splat((real)update_decay(u, a->weight_decay))};
+    if (a->momentum == 0) update_each(u, 0, plain, &by);
+    else if (a->nesterov) update_each(u, 1, nesterov, &by);
+    else update_each(u, 1, momentum, &by);
 }
 #endif

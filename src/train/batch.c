@@ -43,10 +43,15 @@ ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *
     if (!labelled) return LN_OK;
     if (!info.has_labels)
         return ln_fail(error, LN_E_ARGUMENT, "%s: the data have no labels, and measuring a loss needs them", who);
-    if ((size_t)info.n_classes > ln_model_outputs(model))
+    const size_t known = ln_model_class_count(model), outputs = ln_model_outputs(model);
+    if ((size_t)info.n_classes > known && known != outputs)
+        return ln_fail(error, LN_E_SHAPE,
+                       "%s: the data have %d classes, and the loss %s tells %zu apart; choose another one", who,
+                       info.n_classes, model->loss.op->name, known);
+    if ((size_t)info.n_classes > known)
         return ln_fail(error, LN_E_SHAPE,
                        "%s: the data have %d classes, and the model %zu outputs; give its last layer %d", who,
-                       info.n_classes, ln_model_outputs(model), info.n_classes);
+                       info.n_classes, outputs, info.n_classes);
     return LN_OK;
 }
 

@@ -1,12 +1,11 @@
-/* Layers, losses, optimizers and schedules with their arguments, for help texts and checks. */
+/* Layers, losses, optimizers, schedules and inits with their arguments, for help texts and checks. */
 #include "graph/graph.h"
 #include "optim/optim.h"
 
 /* One word of any kind. */
 typedef struct entry {
     const char    *name, *help;
-    const ln_attr *attrs;
-    size_t         args_size;
+    const ln_attr *attrs, *more; /* its own arguments, and those that its kind takes beside them */
 } entry;
 
 static bool is_loss(size_t i) { return (ln_ops[i]->traits & LN_LOSS) != 0; }
@@ -19,21 +18,25 @@ static size_t nth_op(bool loss, size_t i) {
 }
 
 static bool find(ln_kind kind, size_t i, entry *e) {
-    const size_t op = nth_op(kind == LN_KIND_LOSS, i);
+    static const ln_attr none[] = {{0}};
+    const size_t         op = nth_op(kind == LN_KIND_LOSS, i);
     switch (kind) {
     case LN_KIND_LAYER:
     case LN_KIND_LOSS:
         if (op == LN_OP_COUNT) return false;
-        *e = (entry){ln_ops[op]->name, ln_ops[op]->help, ln_ops[op]->attrs, ln_ops[op]->args_size};
+        *e = (entry){ln_ops[op]->name, ln_ops[op]->help, ln_ops[op]->attrs, ln_layer_attrs(ln_ops[op])};
         return true;
     case LN_KIND_OPTIMIZER:
         if (i >= LN_OPTIMIZER_COUNT) return false;
-        *e = (entry){ln_optimizers[i]->name, ln_optimizers[i]->help, ln_optimizers[i]->attrs,
-                     ln_optimizers[i]->args_size};
+        *e = (entry){ln_optimizers[i]->name, ln_optimizers[i]->help, ln_optimizers[i]->attrs, none};
         return true;
     case LN_KIND_SCHEDULE:
         if (i >= LN_SCHEDULE_COUNT) return false;
-        *e = (entry){ln_schedules[i]->name, ln_schedules[i]->help, ln_schedules[i]->attrs, ln_schedules[i]->args_size};
+        *e = (entry){ln_schedules[i]->name, ln_schedules[i]->help, ln_schedules[i]->attrs, ln_warmup_attrs};
+        return true;
+    case LN_KIND_INIT:
+        if (i > LN_INIT_NORMAL) return false;
+        *e = (entry){ln_init_words[i], ln_init_help[i], ln_init_attrs((int)i), none};
         return true;
     }
     return false;
@@ -56,31 +59,38 @@ const char *ln_catalogue_help(ln_kind kind, size_t i) {
     return find(kind, i, &e) ? e.help : NULL;
 }
 
-size_t ln_catalogue_argument_count(ln_kind kind, size_t i) {
-    entry  e;
+static size_t row_count(const ln_attr *table) {
     size_t n = 0;
-    if (!find(kind, i, &e)) return 0;
-    while (e.attrs[n].key) n++;
+    while (table[n].key) n++;
     return n;
+}
+
+size_t ln_catalogue_argument_count(ln_kind kind, size_t i) {
+    entry e;
+    return find(kind, i, &e) ? row_count(e.attrs) + row_count(e.more) : 0;
 }
 
 size_t ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_t size) {
     entry e;
     if (!find(kind, i, &e) || j >= ln_catalogue_argument_count(kind, i)) return 0;
-    return ln_attr_describe(&e.attrs[j], text, size);
+    const size_t n = row_count(e.attrs);
+    return ln_attr_describe(j < n ? &e.attrs[j] : &e.more[j - n], text, size);
 }
 
 ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
     unsigned char   args[LN_MAX_OPTIM_ARGS];
     ln_optimizer_id optimizer;
-    ln_schedule_id  schedule;
+    ln_pace         pace;
     ln_line         line;
+    ln_init         init;
     if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
-    if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &schedule, args, error);
+    if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &pace, error);
+    if (kind == LN_KIND_INIT) return ln_init_parse(text, &init, error);
     const ln_status status = ln_line_split(text, kind == LN_KIND_LOSS ? "loss" : "layer", &line, error);
     if (status != LN_OK) return status;
     const ln_op *const op = ln_op_named(line.word, kind == LN_KIND_LOSS, error);
-    unsigned char      op_args[LN_MAX_ARGS];
+    unsigned char      op_args[LN_MAX_ARGS], more[LN_MAX_ARGS];
     if (!op) return LN_E_ARGUMENT;
-    return ln_attr_parse(line.rest, line.word, op->attrs, op_args, op->args_size, NULL, NULL, 0, error);
+    return ln_attr_parse(line.rest, line.word, op->attrs, op_args, op->args_size, ln_layer_attrs(op), more, sizeof more,
+                         error);
 }

@@ -177,7 +177,7 @@ static void check_tensors(const prober *p, uint64_t seed, ln_check *check) {
     const ln_model *const model = plan->model;
     size_t                n = 0;
     for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < model->node[i]->n_params; k++, n++) {
+        for (size_t k = 0; k < model->node[i]->n_params && !model->node[i]->learning.frozen; k++, n++) {
             const movable m = {.name = model->node[i]->param[k].full_name,
                                .count = model->node[i]->param[k].count,
                                .values = ln_run_parameter(plan, i, k),
@@ -191,6 +191,7 @@ static void check_tensors(const prober *p, uint64_t seed, ln_check *check) {
                            .value_slot = &plan->value[plan->value[0].base],
                            .gradient_slot = &plan->gradient[plan->gradient[0].base]};
     check_tensor(p, &input, seed, (uint32_t)n, &check->tensors[n]);
+    check->n_tensors = n + 1;
 }
 
 /* A tensor's verdict: its worst number; a direction that only kinks surround says nothing. */
@@ -220,7 +221,7 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
     prober                p = {.step = &step, .n = batch->n};
     ln_status             status = ln_plan_new(model, &options, &p.plan, error);
     if (status != LN_OK) return status;
-    p.weight = model->loss.op->weight(&model->loss, batch->n);
+    p.weight = model->loss.op->weight(&model->loss, batch->labels, batch->n);
     p.n_choices = choice_bytes(p.plan);
     p.choices = ln_allocate(model->context, p.n_choices);
     if (p.choices) {
@@ -396,7 +397,7 @@ ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint6
         ln_fail(error, LN_E_ARGUMENT, "check: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
         return NULL;
     }
-    const size_t n_tensors = ln_model_parameter_count(model) + 1;
+    const size_t n_tensors = ln_model_parameter_count(model) + 1; /* at most */
     const size_t n_bytes =
         sizeof(ln_check) + n_tensors * sizeof(ln_check_tensor) + model->n_nodes * sizeof(ln_check_layer);
     ln_check *const check = ln_allocate_zeroed(model->context, n_bytes);

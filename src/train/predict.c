@@ -58,10 +58,20 @@ static size_t largest(const float *values, size_t n) {
     return best;
 }
 
+/* What an image is taken for: its largest output, or by the loss where one output decides between two. */
+static size_t guess(const ln_model *model, const float *outputs) {
+    float        two[2];
+    const size_t k = ln_model_outputs(model);
+    if (k == ln_model_class_count(model)) return largest(outputs, k);
+    model->loss.op->probabilities(&model->loss, outputs, two);
+    return largest(two, 2);
+}
+
 static void count_confusion(const ln_evaluator *e, const ln_batch *batch, float *outputs, uint64_t *confusion) {
-    const size_t k = ln_model_outputs(e->model);
+    const size_t k = ln_model_outputs(e->model), n_classes = ln_model_class_count(e->model);
     ln_run_outputs(e->plan, batch->n, outputs);
-    for (size_t i = 0; i < batch->n; i++) confusion[(size_t)batch->labels[i] * k + largest(outputs + i * k, k)]++;
+    for (size_t i = 0; i < batch->n; i++)
+        confusion[(size_t)batch->labels[i] * n_classes + guess(e->model, outputs + i * k)]++;
 }
 
 ln_metrics ln_evaluator_run(ln_evaluator *e, const ln_data *data, float *outputs, uint64_t *confusion) {
@@ -97,14 +107,30 @@ ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_met
         ln_evaluator_free(&e);
         return ln_fail_memory(error, "val", batch * k * sizeof *outputs);
     }
-    if (confusion) memset(confusion, 0, k * k * sizeof *confusion);
-    *metrics = ln_evaluator_run(&e, data, outputs, confusion);
+    const size_t n_classes = ln_model_class_count(model);
+    if (confusion) memset(confusion, 0, n_classes * n_classes * sizeof *confusion);
+    const ln_metrics found = ln_evaluator_run(&e, data, outputs, confusion);
     ln_release(model->context, outputs);
     ln_evaluator_free(&e);
+    if (!(found.loss - found.loss == 0))
+        return ln_fail(error, LN_E_NOT_FINITE,
+                       "val: the loss is not finite: the weights or the images are far too large for this network");
+    *metrics = found;
     return LN_OK;
 }
 
 /* --------------------------------------------------------------- predicting */
+
+/* Outputs of n images from image `first` on, k each. */
+static ln_status check_outputs(const float *outputs, size_t first, size_t n, size_t k, ln_error *error) {
+    for (size_t i = 0; i < n * k; i++)
+        if (!(outputs[i] - outputs[i] == 0))
+            return ln_fail(error, LN_E_NOT_FINITE,
+                           "predict: the outputs for image %zu are not finite: the weights or the image are far too "
+                           "large for this network",
+                           first + i / k);
+    return LN_OK;
+}
 
 struct ln_predictor {
     ln_model    *model;
@@ -157,7 +183,7 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
     if (status == LN_OK) status = ln_model_finish(model, error);
     if (status == LN_OK) status = ln_batch_check("predict", model, data, false, error);
     if (status != LN_OK) return status;
-    const size_t  n = ln_data_describe(data).n, k = ln_model_outputs(model);
+    const size_t  n = ln_data_describe(data).n, k = ln_model_outputs(model), n_classes = ln_model_class_count(model);
     ln_plan      *plan = NULL;
     ln_batch_room room = {0};
     if (batch > n) batch = n;
@@ -169,8 +195,10 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
         const ln_batch part = ln_batch_of(&room, model, data, NULL, first, n - first < batch ? n - first : batch);
         ln_run_forward(plan, &part);
         ln_run_outputs(plan, part.n, outputs);
+        status = check_outputs(outputs, first, part.n, k, error);
         if (logits) memcpy(logits + first * k, outputs, part.n * k * sizeof *outputs);
-        if (probabilities) ln_softmax(outputs, part.n, k, probabilities + first * k);
+        for (size_t i = 0; i < part.n && probabilities; i++)
+            model->loss.op->probabilities(&model->loss, outputs + i * k, probabilities + (first + i) * n_classes);
     }
     ln_batch_room_free(model->context, &room);
     ln_plan_free(plan);

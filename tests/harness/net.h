@@ -33,10 +33,12 @@ static inline ln_context *net_context(const char *isa, int n_threads) {
 static inline ln_layer net_add(ln_model *model, const char *text, ln_error *error) {
     const ln_op *const own[] = {&own_centre, &own_drop, &own_skew};
     ln_line            line;
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strncmp(text, own[i]->name, strlen(own[i]->name)) == 0 &&
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        const size_t length = strlen(own[i]->name);
+        if (strncmp(text, own[i]->name, length) == 0 && strchr(" ", text[length]) &&
             ln_line_split(text, "layer", &line, error) == LN_OK)
             return ln_model_append(model, own[i], &line, error);
+    }
     return ln_model_add(model, text, error);
 }
 

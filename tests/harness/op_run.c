@@ -78,9 +78,10 @@ typedef struct state {
     size_t            element, n_blocks; /* bytes of a real */
     ln_need           need;
     tensor            in[LN_MAX_INPUTS], out, dout, din[LN_MAX_INPUTS];
-    buffer            param[LN_MAX_PARAMS], dparam[LN_MAX_PARAMS], packed, saved, scratch, before;
+    buffer            param[LN_MAX_TENSORS], dparam[LN_MAX_PARAMS], packed, saved, scratch, before;
     buffer            live, image, label, hit;
     size_t            saved_stride;
+    bool              bad[LN_MAX_PARAMS]; /* what dparam has found */
 } state;
 
 static void fault(state *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -234,6 +235,8 @@ bool op_node(const char *text, const ln_shape *in, ln_node *node, ln_error *erro
 
 static bool   has(const state *s, unsigned trait) { return (s->node.op->traits & trait) != 0; }
 static size_t n_parts_of(const state *s) { return s->run->cut.n_parts ? s->run->cut.n_parts : 1; }
+static size_t n_tensors_of(const state *s) { return s->node.n_params + s->node.n_buffers; }
+static bool   meets(const state *s) { return has(s, LN_CROSS_BATCH) && !s->run->cut.inference; }
 
 static const ln_kernel *kernel_of(const ln_kernels *kernels, const ln_op *op) {
     if (op->kernel) return op->kernel(kernels->isa);
@@ -276,8 +279,9 @@ static void set_up(state *s) {
         tensor_clear_halo(s, &s->in[i]);
         tensor_lay(s, &s->in[i], r->x[i], false);
     }
-    for (size_t i = 0; i < node->n_params; i++) s->param[i] = reals_new(s, r->param[i], node->param[i].count);
-    if (r->cut.in_place && has(s, LN_IN_PLACE)) s->out = s->in[0];
+    for (size_t i = 0; i < n_tensors_of(s); i++) s->param[i] = reals_new(s, r->param[i], node->param[i].count);
+    const bool overwrites = r->cut.inference || !has(s, LN_NEEDS_IN); /* as the planner does */
+    if (r->cut.in_place && has(s, LN_IN_PLACE) && overwrites) s->out = s->in[0];
     else s->out = tensor_new(s, node->out, (ln_size2){0, 0});
     s->packed = buffer_new(s->need.n_packed * s->element);
     s->scratch = buffer_new(s->need.scratch);
@@ -299,11 +303,12 @@ static ln_task task_of(state *s, size_t b_lo, size_t b_hi) {
                        .step = r->step,
                        .training = !r->cut.inference,
                        .saved_stride = s->saved_stride};
-    for (size_t i = 0; i < s->node.n_params; i++) t.param[i] = s->param[i].at;
+    for (size_t i = 0; i < n_tensors_of(s); i++) t.param[i] = s->param[i].at;
     if (t.training) t.saved = s->saved.at + b_lo * s->saved_stride;
     t.live = (const uint16_t *)(void *)s->live.at + b_lo;
     t.image = (const uint32_t *)(void *)s->image.at + b_lo * LN_LANES;
     if (has(s, LN_LOSS)) {
+        t.weight = s->node.op->weight(&s->node, (const int32_t *)(void *)s->label.at, r->n);
         t.label = (const int32_t *)(void *)s->label.at + b_lo * LN_LANES;
         t.hit = s->hit.at + b_lo * LN_LANES;
     }
@@ -344,7 +349,7 @@ static void for_pieces(state *s, size_t c, size_t h, size_t grain, size_t n_part
 
 static size_t rows_a_band(const state *s) {
     const size_t h = s->node.out.h, rows = s->run->cut.band_rows;
-    return has(s, LN_LOCAL | LN_HEAD) && rows && rows < h ? rows : h;
+    return has(s, LN_LOCAL | LN_HEAD) && !meets(s) && rows && rows < h ? rows : h;
 }
 
 /* ------------------------------------------------------------------------ the calls */
@@ -403,6 +408,7 @@ static void whole_views(state *s, ln_task *t) {
     t->dout = s->dout.view;
     t->c_hi = s->node.out.c;
     t->h_hi = s->node.out.h;
+    for (size_t i = 0; i < s->node.n_params; i++) t->dparam[i] = s->dparam[i].at;
 }
 
 static void meet(state *s, const ln_pass *pass) {
@@ -419,7 +425,7 @@ static void meet(state *s, const ln_pass *pass) {
 static void forward(state *s) {
     static void (*const piece[2])(state *, range) = {forward_first, forward_second};
     const bool may_cut = has(s, LN_LOCAL | LN_HEAD);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = has(s, LN_CROSS_BATCH) && !meets(s) ? 1 : 0; i < 2; i++) {
         const ln_pass *pass = &s->kernel->forward[i];
         if (pass->run)
             for_pieces(s, s->node.out.c, s->node.out.h, s->need.grain, may_cut ? n_parts_of(s) : 1, rows_a_band(s),
@@ -435,7 +441,7 @@ static void dinput_piece(state *s, range r, void (*run)(const ln_task *)) {
     t.out = view_from_block(s, &s->out, r.b_lo);
     t.dout = has(s, LN_LOCAL) ? view_from(s, &s->dout, r) : view_from_block(s, &s->dout, r.b_lo);
     for (size_t i = 0; i < s->node.n_inputs; i++) {
-        back[i] = has(s, LN_LOCAL) ? behind(s, r, i) : r;
+        back[i] = has(s, LN_HEAD) ? r : behind(s, r, i);
         t.in[i] = view_from_block(s, &s->in[i], r.b_lo);
         t.din[i] = view_from(s, &s->din[i], back[i]);
         t.write[i] = write_of(s, i);
@@ -474,7 +480,8 @@ static void dinput(state *s) {
     }
 }
 
-/* One dparam over blocks and channels, all rows or band after band. */
+/* One dparam over blocks and channels, all rows or band after band. As in a plan, it looks for what is not finite where
+ * it makes the whole sum. */
 static void dparam_piece(state *s, range r, size_t rows, const buffer *to) {
     buffer_spoil(&s->scratch); /* but not between bands */
     for (size_t h = 0; h < r.h_hi; h += rows) {
@@ -485,13 +492,14 @@ static void dparam_piece(state *s, range r, size_t rows, const buffer *to) {
         t.out = view_from_block(s, &s->out, r.b_lo);
         t.in[0] = view_from_block(s, &s->in[0], r.b_lo);
         for (size_t i = 0; i < s->node.n_params; i++) t.dparam[i] = to[i].at;
+        t.bad = s->run->cut.dparam_blocks ? NULL : s->bad;
         s->kernel->dparam(&t);
     }
 }
 
 /* Every parameter gradient of blocks [b_lo, b_hi) into `to`, part after part of the channels. */
 static void dparam_of_blocks(state *s, size_t b_lo, size_t b_hi, const buffer *to) {
-    const size_t n_parts = has(s, LN_HEAD) ? n_parts_of(s) : 1;
+    const size_t n_parts = n_parts_of(s);
     const size_t rows = s->run->cut.dparam_blocks && has(s, LN_HEAD) ? rows_a_band(s) : s->node.out.h;
     for (size_t p = n_parts; p > 0; p--) {
         range r = {.b_lo = b_lo, .b_hi = b_hi, .h_hi = s->node.out.h};
@@ -501,11 +509,19 @@ static void dparam_of_blocks(state *s, size_t b_lo, size_t b_hi, const buffer *t
     }
 }
 
+static void check_watch(state *s) {
+    for (size_t i = 0; i < s->node.n_params && has(s, LN_CHECKS); i++) {
+        const bool fits = s->kernels->all_finite(s->dparam[i].at, 0, s->node.param[i].count);
+        if (s->bad[i] == fits)
+            fault(s, "dparam calls parameter %zu %s, and it is not", i, s->bad[i] ? "not finite" : "finite");
+    }
+}
+
 static void dparam(state *s) {
     buffer one[LN_MAX_PARAMS] = {{0}};
-    for (size_t i = 0; i < s->node.n_params; i++) s->dparam[i] = buffer_new(s->node.param[i].count * s->element);
     if (!s->run->cut.dparam_blocks) {
         dparam_of_blocks(s, 0, s->n_blocks, s->dparam);
+        check_watch(s);
         return;
     }
     for (size_t i = 0; i < s->node.n_params; i++) one[i] = buffer_new(s->node.param[i].count * s->element);
@@ -538,7 +554,8 @@ static void backward(state *s) {
             tensor_set_rows(s, &s->in[i], 0, s->node.in[i].h, (double)NAN);
     if (!has(s, LN_NEEDS_OUT)) tensor_set_rows(s, &s->out, 0, s->node.out.h, (double)NAN);
     const uint64_t dout_sum = buffer_sum(&s->dout.memory), out_sum = buffer_sum(&s->out.memory);
-    if (s->kernel->dparam) {
+    for (size_t i = 0; i < s->node.n_params; i++) s->dparam[i] = buffer_new(s->node.param[i].count * s->element);
+    if (s->kernel->dparam && s->node.n_params > 0) {
         dparam(s);
         if (dout_sum != buffer_sum(&s->dout.memory)) fault(s, "dparam changed dout");
     }
@@ -549,6 +566,17 @@ static void backward(state *s) {
     if (out_sum != buffer_sum(&s->out.memory)) fault(s, "backward changed out");
 }
 
+/* The parts one by one, from the last, of all channels: each must leave the others' alone. */
+static void settle(state *s) {
+    if (!s->kernel->settle) return;
+    ln_task t = task_of(s, 0, s->n_blocks);
+    for (size_t p = t.n_parts; p > 0; p--) {
+        t.part = p - 1;
+        buffer_spoil(&s->scratch);
+        s->kernel->settle(&t);
+    }
+}
+
 static void check_guards(state *s) {
     const struct {
         const char   *name;
@@ -557,6 +585,7 @@ static void check_guards(state *s) {
                {"out", &s->out.memory},       {"dout", &s->dout.memory},
                {"din[0]", &s->din[0].memory}, {"din[1]", &s->din[1].memory},
                {"param[0]", &s->param[0]},    {"param[1]", &s->param[1]},
+               {"param[2]", &s->param[2]},    {"param[3]", &s->param[3]},
                {"dparam[0]", &s->dparam[0]},  {"dparam[1]", &s->dparam[1]},
                {"packed", &s->packed},        {"scratch", &s->scratch},
                {"saved", &s->saved},          {"hit", &s->hit}};
@@ -575,15 +604,19 @@ static void collect(state *s) {
     memcpy(r->hit, s->hit.at, s->run->n);
 }
 
+static double *reals_take(const state *s, const buffer *b, size_t count) {
+    double *values = must(malloc(count * sizeof *values));
+    for (size_t k = 0; k < count; k++) values[k] = real_get(s, b->at, k);
+    return values;
+}
+
 static void collect_gradients(state *s) {
     op_result *r = s->result;
     for (size_t i = 0; i < s->node.n_inputs; i++)
         if (s->din[i].memory.base) r->din[i] = tensor_unlay(s, &s->din[i]);
-    for (size_t i = 0; i < s->node.n_params; i++) {
-        const size_t count = s->node.param[i].count;
-        r->dparam[i] = must(malloc(count * sizeof(double)));
-        for (size_t k = 0; k < count; k++) r->dparam[i][k] = real_get(s, s->dparam[i].at, k);
-    }
+    for (size_t i = 0; i < s->node.n_params; i++) r->dparam[i] = reals_take(s, &s->dparam[i], s->node.param[i].count);
+    for (size_t i = s->node.n_params; i < n_tensors_of(s); i++)
+        r->buffer[i - s->node.n_params] = reals_take(s, &s->param[i], s->node.param[i].count);
 }
 
 static void tear_down(state *s) {
@@ -592,32 +625,31 @@ static void tear_down(state *s) {
     buffer_free(&s->din[1].memory);
     if (s->out.memory.base != s->in[0].memory.base) buffer_free(&s->out.memory);
     for (size_t i = 0; i < LN_MAX_INPUTS; i++) buffer_free(&s->in[i].memory);
-    for (size_t i = 0; i < LN_MAX_PARAMS; i++) {
-        buffer_free(&s->param[i]);
-        buffer_free(&s->dparam[i]);
-    }
+    for (size_t i = 0; i < LN_MAX_PARAMS; i++) buffer_free(&s->dparam[i]);
+    for (size_t i = 0; i < LN_MAX_TENSORS; i++) buffer_free(&s->param[i]);
     buffer *const rest[] = {&s->packed, &s->saved, &s->scratch, &s->live, &s->image, &s->label, &s->hit};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) buffer_free(rest[i]);
 }
 
 static void run_kernel(state *s) {
-    uint64_t sums[LN_MAX_PARAMS + LN_MAX_INPUTS], i = 0;
+    uint64_t sums[LN_MAX_TENSORS + LN_MAX_INPUTS], i = 0;
     set_up(s);
     pack(s);
     const uint64_t packed = buffer_sum(&s->packed);
-    for (size_t k = 0; k < LN_MAX_PARAMS; k++) sums[i++] = buffer_sum(&s->param[k]);
+    for (size_t k = 0; k < LN_MAX_TENSORS; k++) sums[i++] = buffer_sum(&s->param[k]);
     for (size_t k = 0; k < LN_MAX_INPUTS; k++) sums[i++] = buffer_sum(&s->in[k].memory);
     forward(s);
     collect(s);
     for (size_t k = 0; k < s->node.n_inputs; k++)
-        if (sums[LN_MAX_PARAMS + k] != buffer_sum(&s->in[k].memory) && s->out.memory.base != s->in[k].memory.base)
+        if (sums[LN_MAX_TENSORS + k] != buffer_sum(&s->in[k].memory) && s->out.memory.base != s->in[k].memory.base)
             fault(s, "forward changed in[%zu]", k);
+    if (!s->run->cut.inference) backward(s);
+    for (size_t k = 0; k < n_tensors_of(s); k++)
+        if (sums[k] != buffer_sum(&s->param[k])) fault(s, "parameter %zu was changed", k);
     if (!s->run->cut.inference) {
-        backward(s);
+        settle(s);
         collect_gradients(s);
     }
-    for (size_t k = 0; k < s->node.n_params; k++)
-        if (sums[k] != buffer_sum(&s->param[k])) fault(s, "parameter %zu was changed", k);
     if (packed != buffer_sum(&s->packed)) fault(s, "packed was changed after pack");
     check_guards(s);
     tear_down(s);
@@ -648,5 +680,6 @@ void op_result_free(op_result *result) {
     free(result->hit);
     for (size_t i = 0; i < LN_MAX_INPUTS; i++) free(result->din[i]);
     for (size_t i = 0; i < LN_MAX_PARAMS; i++) free(result->dparam[i]);
+    for (size_t i = 0; i < LN_MAX_TENSORS; i++) free(result->buffer[i]);
     *result = (op_result){0};
 }

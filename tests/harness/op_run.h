@@ -17,7 +17,8 @@ typedef struct op_cut {
     size_t   band_rows;     /* rows a call for LN_LOCAL and LN_HEAD ops; 0: all */
     size_t   task_blocks;   /* blocks a forward or dinput call; 0: all */
     bool     dparam_blocks; /* dparam once a block, partial sums added in block order; else once over all blocks */
-    bool     in_place;      /* LN_IN_PLACE ops: out is in[0]'s memory, din[0] is dout's (with LN_SET) */
+    bool     in_place;      /* LN_IN_PLACE ops: out is in[0]'s memory (unless backward reads it), din[0] is
+                               dout's (with LN_SET) */
     bool     inference;     /* forward alone, training false, nothing saved */
 } op_cut;
 
@@ -27,7 +28,7 @@ typedef struct op_run {
     size_t         n;                     /* images */
     ln_shape       in[LN_MAX_INPUTS];
     const float   *x[LN_MAX_INPUTS];      /* n × c × h × w */
-    const float   *param[LN_MAX_PARAMS];  /* PyTorch's order */
+    const float   *param[LN_MAX_TENSORS]; /* PyTorch's order: parameters, then buffers */
     const float   *dout;                  /* n × out; not for losses */
     const float   *din[LN_MAX_INPUTS];    /* what din holds before, for LN_ADD */
     const int32_t *label;                 /* n; losses alone */
@@ -41,6 +42,7 @@ typedef struct op_result {
     double *out;                     /* n × out; losses: each image's loss */
     double *din[LN_MAX_INPUTS];      /* n × in; NULL where skipped */
     double *dparam[LN_MAX_PARAMS];   /* param.count */
+    double *buffer[LN_MAX_TENSORS];  /* as the step leaves them, from the first; none in inference */
     uint8_t *hit;                    /* n; losses alone */
     char    fault[256];              /* empty, or what broke the contract: a guard, rows outside the range, … */
 } op_result;

@@ -77,7 +77,7 @@ const ln_op own_centre = {.name = "centre",
                           .help = "less the batch's mean",
                           .attrs = no_attrs,
                           .n_inputs = 1,
-                          .traits = LN_CROSS_BATCH | LN_NEEDS_IN,
+                          .traits = LN_CROSS_BATCH | LN_NEEDS_IN | LN_LEARNS | LN_DRAWS,
                           .infer = infer_centre,
                           .kernel = centre_kernel};
 const ln_op own_drop = {.name = "drop",

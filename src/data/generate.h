@@ -1,0 +1,12 @@
+/* Data sets that are computed: "points n=211 noise=0.3 seed=1". */
+#ifndef LN_DATA_GENERATE_H
+#define LN_DATA_GENERATE_H
+
+#include "data/data.h"
+
+/* Does name begin with a generator's word? */
+bool ln_generates(const char *name);
+/* The images that name describes; the test part draws other numbers. */
+ln_data *ln_generate(ln_context *context, const char *name, bool test, ln_error *error);
+
+#endif

@@ -1,0 +1,15 @@
+/* NPZ, NumPy's zip archive of NPY arrays, as images and labels.
+ *
+ * An array's name says what it holds: a part (train, test, val) and a role (x, images, data, …; y, labels, targets, …) in
+ * any order, with digits and signs between: x_train, train_images, test_y012. Names without a part are of every part. */
+#ifndef LN_DATA_NPZ_H
+#define LN_DATA_NPZ_H
+
+#include "data/data.h"
+
+ln_data *ln_npz_open(ln_context *context, const char *path, bool test, ln_error *error);
+/* The same from memory; name stands in messages. */
+ln_data *ln_npz_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes, bool test,
+                      ln_error *error);
+
+#endif

@@ -1,0 +1,55 @@
+/* log_softmax: the logarithms of softmax, without their rounding to 0
+ *
+ * Shapes    x c×h×w → y c×h×w
+ * Forward   y[c] = (x[c] - m) - log z for each pixel, m and z as in softmax.h
+ * Backward  dx[c] = dy[c] - e^y[c] · Σ_k dy[k]
+ * Source: torch.nn.LogSoftmax(dim=1). */
+#include "op/softmax.h"
+
+#ifdef LN_DESCRIPTOR
+
+const ln_op ln_op_log_softmax = {
+    .name = "log_softmax",
+    .help = "logarithms of each pixel's shares",
+    .attrs = softmax_attrs,
+    .traits = LN_IN_PLACE | LN_NEEDS_OUT,
+    .n_inputs = 1,
+    .infer = softmax_infer,
+};
+
+#else
+
+static void forward(const ln_task *t) {
+    const size_t n = t->node->out.c, from = t->in[0].channel, to = t->out.channel;
+    SOFTMAX_FOR_PIXELS(t, b, h, w, p) {
+        const lanes *x = softmax_pixel(&t->in[0], b, h, w);
+        lanes       *y = softmax_pixel(&t->out, b, h, w);
+        const vec    top = softmax_largest(x, from, n, p);
+        vec          sum = v_zero();
+        for (size_t c = 0; c < n; c++) sum = v_add(sum, v_exp(v_sub(v_load(x[c * from].of + p), top)));
+        const vec log_sum = v_log(sum);
+        for (size_t c = 0; c < n; c++)
+            v_store(y[c * to].of + p, v_sub(v_sub(v_load(x[c * from].of + p), top), log_sum));
+    }
+}
+
+static void dinput(const ln_task *t) {
+    const size_t n = t->node->out.c, of_y = t->out.channel, of_dy = t->dout.channel, of_dx = t->din[0].channel;
+    const bool   adds = t->write[0] == LN_ADD;
+    if (t->write[0] == LN_SKIP) return;
+    SOFTMAX_FOR_PIXELS(t, b, h, w, p) {
+        const lanes *y = softmax_pixel(&t->out, b, h, w), *dy = softmax_pixel(&t->dout, b, h, w);
+        lanes       *dx = softmax_pixel(&t->din[0], b, h, w);
+        vec          sum = v_zero();
+        for (size_t c = 0; c < n; c++) sum = v_add(sum, v_load(dy[c * of_dy].of + p));
+        for (size_t c = 0; c < n; c++) {
+            const vec   share = v_exp(v_load(y[c * of_y].of + p));
+            const vec   passed = v_sub(v_load(dy[c * of_dy].of + p), v_mul(share, sum));
+            real *const out = dx[c * of_dx].of + p;
+            v_store(out, adds ? v_add(v_load(out), passed) : passed);
+        }
+    }
+}
+
+const ln_kernel LN_KERNEL(log_softmax) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+#endif

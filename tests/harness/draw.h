@@ -1,0 +1,184 @@
+/* Networks that nobody chose: any layer of the catalogue with any of its arguments, joined by sums and by concatenation
+ * of channels. What a layer may be given is stated in draw_choices, which a test holds against the catalogue. */
+#ifndef LN_TESTS_DRAW_H
+#define LN_TESTS_DRAW_H
+
+#include "harness/net.h"
+#include "harness/op_run.h"
+
+enum { DRAW_VALUES = 8, DRAW_LINE = 200, DRAW_CELLS = 3000, DRAW_MACS = 100000 };
+
+/* One argument of a layer ("*": of every layer that has it) and what may be written for it; "": nothing. */
+typedef struct draw_choice {
+    const char *op, *key, *values[DRAW_VALUES];
+} draw_choice;
+
+static const draw_choice draw_choices[] = {
+    {"conv2d", "out_channels", {"1", "3", "4", "8", "17"}},
+    {"conv2d", "kernel", {"1", "2", "3", "5", "3x2", "1x4"}},
+    {"conv2d", "stride", {"", "", "2", "1x3", "2x1"}},
+    {"conv2d", "padding", {"", "1", "1", "2x1", "0x2"}},
+    {"conv2d", "dilation", {"", "", "2", "1x2", "3x1"}},
+    {"conv2d", "groups", {"", "", "2", "4"}},
+    {"conv2d", "bias", {"", "false"}},
+    {"maxpool2d", "kernel", {"1", "2", "2", "3", "2x3"}},
+    {"maxpool2d", "stride", {"", "1", "2", "3x2"}},
+    {"maxpool2d", "padding", {"", "", "1", "1x0"}},
+    {"maxpool2d", "ceil_mode", {"", "true"}},
+    {"maxpool2d", "dilation", {"", "", "2", "1x2"}},
+    {"avgpool2d", "kernel", {"1", "2", "2", "3", "2x3"}},
+    {"avgpool2d", "stride", {"", "1", "2", "3x2"}},
+    {"avgpool2d", "padding", {"", "", "1", "1x0"}},
+    {"avgpool2d", "ceil_mode", {"", "true"}},
+    {"avgpool2d", "count_include_pad", {"", "false"}},
+    {"adaptive_avgpool2d", "output", {"1", "2", "4x3", "3x5"}},
+    {"upsample", "scale", {"", "2", "1x3", "3x1"}},
+    {"linear", "out_features", {"1", "7", "16", "33"}},
+    {"linear", "bias", {"", "false"}},
+    {"leaky_relu", "negative_slope", {"", "0.3"}},
+    {"elu", "alpha", {"", "0.5"}},
+    {"gelu", "approximate", {"", "tanh"}},
+    {"softplus", "beta", {"", "2"}},
+    {"softplus", "threshold", {"", "1"}},
+    {"hardtanh", "min_val", {"", "-0.5"}},
+    {"hardtanh", "max_val", {"", "0.75"}},
+    {"batchnorm1d", "eps", {"", "0.001"}},
+    {"batchnorm1d", "momentum", {"", "0.5"}},
+    {"batchnorm1d", "affine", {"", "false"}},
+    {"batchnorm2d", "eps", {"", "0.001"}},
+    {"batchnorm2d", "momentum", {"", "0.5"}},
+    {"batchnorm2d", "affine", {"", "false"}},
+    {"layernorm", "eps", {"", "0.001"}},
+    {"layernorm", "elementwise_affine", {"", "false"}},
+    {"layernorm", "bias", {"", "false"}},
+    {"dropout", "p", {"", "0", "0.3", "0.9"}},
+    {"dropout2d", "p", {"", "0", "0.3", "0.9"}},
+    {"add", "with", {"@"}}, /* "@": an earlier layer */
+    {"concat", "with", {"@"}},
+    {"*", "init", {"", "", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal", "normal"}},
+    {"*", "std", {"", "0.2"}},
+    {"*", "bias_std", {"", "0.1"}},
+    {"*", "lr_factor", {"", "", "0.5", "0"}},
+    {"*", "frozen", {"", "", "", "true"}},
+};
+enum { DRAW_CHOICES = sizeof draw_choices / sizeof *draw_choices };
+
+/* NULL-terminated lines, and how many images a step takes. */
+typedef struct drawn {
+    ln_shape    in;
+    size_t      n, batch;
+    char        text[NET_LINES][DRAW_LINE];
+    const char *lines[NET_LINES];
+} drawn;
+
+static inline const char *draw_value(ln_random *r, const draw_choice *c) {
+    size_t n = 0;
+    while (n < DRAW_VALUES && c->values[n]) n++;
+    return c->values[ln_random_below(r, n)];
+}
+
+static inline void draw_append(char *text, const char *key, const char *value) {
+    const size_t n = strlen(text);
+    if (value[0]) (void)snprintf(text + n, DRAW_LINE - n, " %s=%s", key, value);
+}
+
+/* The layer's own arguments; with is what "@" stands for. */
+static inline void draw_arguments(ln_random *r, const char *op, size_t with, char *text) {
+    char name[16];
+    (void)snprintf(name, sizeof name, "%zu", with);
+    (void)snprintf(text, DRAW_LINE, "%s", op);
+    for (size_t i = 0; i < DRAW_CHOICES; i++) {
+        if (strcmp(draw_choices[i].op, op) != 0) continue;
+        const char *const value = draw_value(r, &draw_choices[i]);
+        draw_append(text, draw_choices[i].key, value[0] == '@' ? name : value);
+    }
+}
+
+/* The arguments of every layer with parameters; a deviation belongs to an init. */
+static inline void draw_common(ln_random *r, unsigned traits, char *text) {
+    bool init = false, normal = false;
+    for (size_t i = 0; i < DRAW_CHOICES; i++) {
+        const draw_choice *const c = &draw_choices[i];
+        const bool               own = !strcmp(c->key, "lr_factor") || !strcmp(c->key, "frozen");
+        if (strcmp(c->op, "*") != 0 || !(traits & (own ? LN_LEARNS : LN_DRAWS))) continue;
+        const char *const value = draw_value(r, c);
+        if (!strcmp(c->key, "init")) init = value[0] != '\0', normal = !strcmp(value, "normal");
+        if ((!strcmp(c->key, "std") && !normal) || (!strcmp(c->key, "bias_std") && !init)) continue;
+        draw_append(text, c->key, value);
+    }
+}
+
+/* Is it small enough for a quick test? */
+static inline bool draw_is_small(const ln_node *node) {
+    return ln_shape_count(node->out) <= DRAW_CELLS && node->n_macs <= DRAW_MACS;
+}
+
+/* A line for inputs s and, where the layer has two, that of layer `with`; false where shapes refuse. */
+static inline bool draw_line(ln_random *r, const ln_op *op, ln_shape s, size_t with, ln_shape other, char *text,
+                             ln_shape *out) {
+    ln_error error;
+    ln_node  node;
+    draw_arguments(r, op->name, with, text);
+    if (!op_node(text, (ln_shape[2]){s, other}, &node, &error) || !draw_is_small(&node)) return false;
+    *out = node.out;
+    draw_common(r, op->traits, text);
+    return true;
+}
+
+static inline const ln_op *draw_op(ln_random *r) {
+    for (;;) {
+        const ln_op *const op = ln_ops[ln_random_below(r, LN_OP_COUNT)];
+        if (!(op->traits & LN_LOSS)) return op;
+    }
+}
+
+/* Joins the branch that layer i - 1 is with layer i - 2, which nobody reads yet: by a sum where shapes are the same. */
+static inline void draw_join(ln_random *r, const ln_shape *shape, size_t i, char *text, ln_shape *out) {
+    const ln_shape     a = shape[i - 1], b = shape[i - 2];
+    const bool         sums = a.c == b.c && ln_random_below(r, 2) == 0;
+    const ln_op *const op = ln_op_find(sums ? "add" : "concat");
+    while (!draw_line(r, op, a, i - 2, b, text, out)) {}
+}
+
+/* Draws line i; false where that fails. branches: it reads an earlier layer than the last one. */
+static inline bool draw_layer(ln_random *r, const ln_shape *shape, size_t i, ln_shape in, char *text, ln_shape *out,
+                              bool *branches) {
+    const ln_op *const op = draw_op(r);
+    const size_t       from = i > 1 && ln_random_below(r, 6) == 0 ? ln_random_below(r, i - 1) : i - 1;
+    const size_t       with = i ? ln_random_below(r, i) : 0;
+    if ((op->n_inputs == 2 && i == 0) ||
+        !draw_line(r, op, i ? shape[from] : in, with, i ? shape[with] : in, text, out))
+        return false;
+    *branches = i > 0 && from != i - 1;
+    if (!*branches) return true;
+    const ln_shape last = shape[i - 1];
+    const size_t   length = strlen(text);
+    (void)snprintf(text + length, DRAW_LINE - length, " from %zu", from);
+    return out->h == last.h && out->w == last.w && (out->c + last.c) * last.h * last.w <= DRAW_CELLS;
+}
+
+static inline void draw_network(drawn *net, uint64_t seed) {
+    ln_random r = ln_random_at(seed, LN_RANDOM_CHECK, 78, 0);
+    ln_shape  shape[NET_LINES]; /* of the outputs; names are numbers */
+    bool      branched = false;
+    *net = (drawn){.in = {1 + ln_random_below(&r, 4), 3 + ln_random_below(&r, 10), 3 + ln_random_below(&r, 10)},
+                   .batch = 2 + ln_random_below(&r, 40)};
+    const size_t n = 3 + ln_random_below(&r, 12);
+    size_t       i = 0;
+    while (i < n || branched) {
+        if (branched) {
+            draw_join(&r, shape, i, net->text[i], &shape[i]);
+            branched = false;
+        } else if (!draw_layer(&r, shape, i, net->in, net->text[i], &shape[i], &branched)) {
+            branched = false;
+            continue;
+        }
+        i++;
+    }
+    (void)snprintf(net->text[i], DRAW_LINE, "flatten");
+    (void)snprintf(net->text[i + 1], DRAW_LINE, "linear 3");
+    net->n = i + 2;
+    for (i = 0; i < net->n; i++) net->lines[i] = net->text[i];
+}
+
+#endif
