@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void write_sentence(const char *prefix, const char *format, va_list list) {
     text t = {0};
@@ -78,15 +79,24 @@ ln_context *open_context(int n_threads) {
     return context;
 }
 
+size_t file_head(const char *path, unsigned char *bytes, size_t n) {
+    struct stat  st;
+    FILE        *file = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
+    const size_t n_read = file ? fread(bytes, 1, n, file) : 0;
+    if (file) fclose(file);
+    return n_read;
+}
+
+bool ends_in(const char *path, const char *end) {
+    const size_t n = strlen(path), m = strlen(end);
+    return n > m && strcmp(path + n - m, end) == 0;
+}
+
 /* safetensors begin with the header's length, 8 bytes of which the last are zero, and then its "{". */
 bool is_weights(const char *path) {
-    unsigned char head[9] = {0};
-    FILE         *file = fopen(path, "rb");
-    const size_t  n = file ? fread(head, 1, sizeof head, file) : 0;
-    if (file) fclose(file);
-    const size_t length = strlen(path);
-    const bool   named = length > 12 && strcmp(path + length - 12, ".safetensors") == 0;
-    return file && (named || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{'));
+    unsigned char head[9];
+    const size_t  n = file_head(path, head, sizeof head);
+    return ends_in(path, ".safetensors") || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{');
 }
 
 const char *class_name(const ln_model *model, size_t i, pool *owner) {

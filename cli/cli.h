@@ -56,8 +56,13 @@ bool argument_count(const arguments *a, const char *key, size_t low, size_t high
 /* A context with n_threads (0: as many as there are) whose warnings go to stderr; NULL after a message. */
 ln_context *open_context(int n_threads);
 
-/* A weights file by its first bytes; false for what cannot be opened, too. */
-bool is_weights(const char *path);
+/* The first bytes of a file, at most n of them, and how many there are: 0 for what cannot be opened, and for a pipe,
+ * whose bytes come once. */
+size_t file_head(const char *path, unsigned char *bytes, size_t n);
+/* Does path end so, with something before it? */
+bool   ends_in(const char *path, const char *end);
+/* A weights file, by its first bytes or its name. */
+bool   is_weights(const char *path);
 
 /* What output i stands for: its name in the weights, or its number. */
 const char *class_name(const ln_model *model, size_t i, pool *owner);

@@ -12,6 +12,7 @@
 #include "recipe.h"
 #include "terminal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -219,8 +220,9 @@ static void print_results(const bench *b, const results *r) {
     add_row(&t, "inference, batch 64", n_threads, v[INFER], infer_flops(b, v[INFER]), v[PEAK]);
     add_row(&t, "inference, batch 1", 1, 1 / v[LATENCY], infer_flops(b, 1 / v[LATENCY]), v[PEAK_ONE]);
     table_print(&t, stdout);
-    printf("\nlatency at batch 1: %.2f us, %.2f times what the FMA units of one core need\n", 1e6 * v[LATENCY],
-           latency_multiple(b, r));
+    printf("\nlatency at batch 1: %.2f us", 1e6 * v[LATENCY]);
+    if (b->infer_macs > 0) printf(", %.2f times what the FMA units of one core need", latency_multiple(b, r));
+    putchar('\n');
     if (n_threads > 1)
         printf("scaling to %d threads: training %.2f times one thread, FMA peak %.2f times: %.1f %%\n", n_threads,
                r->scaling, v[PEAK] / v[PEAK_ONE], 100 * r->scaling / (v[PEAK] / v[PEAK_ONE]));
@@ -256,15 +258,21 @@ static void print_layers(const bench *b, const results *r, const double *forward
     table_print(&t, stdout);
 }
 
+/* 1e6 as 1e+06; what JSON has no number for is null. */
+static const char *json_number(pool *owner, double value) {
+    return isfinite(value) ? pool_format(owner, "%.6g", value) : "null";
+}
+
 static void print_json(const bench *b, const results *r, const double *forward, const double *backward) {
     const double *v = r->value;
+    pool          owner = {0};
     printf("{\"train_images_per_s\": %.6g, \"train_1_images_per_s\": %.6g, \"inference_images_per_s\": %.6g, "
            "\"latency_us\": %.6g, \"fma_peak_1_gflops\": %.6g, \"fma_peak_gflops\": %.6g, \"train_gflops\": %.6g, "
-           "\"train_share\": %.6g, \"inference_share\": %.6g, \"latency_multiple\": %.6g, \"scaling\": %.6g, "
+           "\"train_share\": %.6g, \"inference_share\": %.6g, \"latency_multiple\": %s, \"scaling\": %.6g, "
            "\"scaling_share\": %.6g, \"batch\": %zu, \"threads\": %d, \"isa\": \"%s\"",
            v[TRAIN], v[TRAIN_ONE], v[INFER], 1e6 * v[LATENCY], v[PEAK_ONE] * 1e-9, v[PEAK] * 1e-9,
            train_flops(b, v[TRAIN]) * 1e-9, train_flops(b, v[TRAIN]) / v[PEAK], infer_flops(b, v[INFER]) / v[PEAK],
-           latency_multiple(b, r), r->scaling, r->scaling * v[PEAK_ONE] / v[PEAK], b->batch,
+           json_number(&owner, latency_multiple(b, r)), r->scaling, r->scaling * v[PEAK_ONE] / v[PEAK], b->batch,
            ln_context_threads(b->all.context), ln_context_isa(b->all.context));
     for (size_t i = 0; forward && i < ln_model_layer_count(b->one.model); i++) {
         const ln_layer_info l = ln_model_layer(b->one.model, i);
@@ -272,6 +280,7 @@ static void print_json(const bench *b, const results *r, const double *forward, 
                i ? ", " : ", \"layers\": [", l.name, l.op, 1e6 * forward[i], 1e6 * backward[i]);
     }
     printf("%s}\n", forward ? "]" : "");
+    pool_free(&owner);
 }
 
 /* ----------------------------------------------------------------------- runs */
@@ -297,7 +306,7 @@ static bool measure_and_print(bench *b, const arguments *a, ln_error *error) {
 }
 
 static int run(const arguments *a) {
-    bench    b = {0};
+    bench    b = {.recipe.verb_keys = a->verb->keys};
     ln_error error = {0};
     int      status = STATUS_FAILED;
     if (recipe_read(&b.recipe, a->words[0], a->pairs, a->n_pairs, &error)) {

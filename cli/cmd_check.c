@@ -78,7 +78,7 @@ static int check_recipe(recipe *r, ln_context *context, size_t images, ln_error 
 }
 
 static int run(const arguments *a) {
-    recipe   r = {0};
+    recipe   r = {.verb_keys = a->verb->keys};
     ln_error error = {0};
     size_t   images = 16;
     int      status = STATUS_FAILED;

@@ -69,14 +69,12 @@ static int describe(ln_context *context, ln_model *model, const ln_train_options
 }
 
 static int info_recipe(const arguments *a, ln_error *error) {
-    recipe r = {0};
+    recipe r = {.verb_keys = a->verb->keys};
     int    status = STATUS_FAILED;
     if (recipe_read(&r, a->words[0], a->pairs, a->n_pairs, error)) {
-        ln_context      *context = open_context((int)r.item[KEY_train_threads].number);
-        ln_model        *model = context ? recipe_model(&r, context, error) : NULL;
-        ln_train_options train = LN_TRAIN_OPTIONS;
-        train.batch = (size_t)r.item[KEY_data_batch].number;
-        train.optimizer = r.item[KEY_train_optimizer].text;
+        ln_context            *context = open_context((int)r.item[KEY_train_threads].number);
+        ln_model              *model = context ? recipe_model(&r, context, error) : NULL;
+        const ln_train_options train = recipe_training(&r);
         if (context) status = describe(context, model, &train, error);
         ln_model_free(model);
         ln_context_free(context);

@@ -3,6 +3,7 @@
 #include "images.h"
 #include "terminal.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,11 +169,6 @@ static bool write_npz(const prediction *p, ln_error *error) {
     return ln_npz_write(p->context, p->out, arrays, a->n_labelled ? 4 : 3, error) == LN_OK;
 }
 
-static bool ends_in(const char *path, const char *end) {
-    const size_t n = strlen(path), m = strlen(end);
-    return n > m && strcmp(path + n - m, end) == 0;
-}
-
 /* -------------------------------------------------------------------- runs */
 
 static bool predict_picture(prediction *p, const char *path, ln_error *error) {
@@ -199,8 +195,8 @@ static bool predict_picture(prediction *p, const char *path, ln_error *error) {
 
 static bool refuse_image(const prediction *p, const char *name, size_t n, ln_error *error) {
     error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "image=%zu: %.200s has %zu images, 0 to %zu", p->image, name, n,
-             n - 1);
+    snprintf(error->message, sizeof error->message, "image=%zu: %.200s has %zu image%s, 0 to %zu", p->image, name, n,
+             n == 1 ? "" : "s", n - 1);
     return false;
 }
 
@@ -250,6 +246,8 @@ static bool read_arguments(prediction *p, const arguments *a) {
         return say_usage(a->verb, "out=%s: the name must end in .csv or .npz", p->out), false;
     if (invert && !p->inverted && strcmp(invert, "false") != 0)
         return say_usage(a->verb, "invert=%s: must be true or false", invert), false;
+    if (argument(a, "first") && argument(a, "image"))
+        return say_usage(a->verb, "first= and image= choose images, each in its way: give one of them"), false;
     return argument_count(a, "first", 1, MAX_IMAGES, &p->first) && argument_count(a, "image", 0, MAX_IMAGES, &p->image);
 }
 
@@ -264,6 +262,7 @@ static int run(const arguments *a) {
     prediction p = {.arguments = a, .first = SIZE_MAX, .image = SIZE_MAX};
     ln_error   error = {0};
     if (!read_arguments(&p, a)) return STATUS_USAGE;
+    if (p.out) signal(SIGPIPE, SIG_IGN); /* the file is wanted, whoever reads the rest */
     p.context = open_context(threads_for(a, &p));
     if (!p.context) return STATUS_FAILED;
     int status = STATUS_OK;

@@ -22,13 +22,14 @@ static void on_signal(int number) {
     stop_asked = 1;
 }
 
-/* Without a reader of its output, training goes on. */
+/* What came ignored, as under nohup, stays so. Without a reader of its output, training goes on. */
 static void listen(void) {
-    struct sigaction action = {.sa_handler = on_signal};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -39,7 +40,9 @@ typedef struct training {
     recipe_data data;
     run_folder  run;
     progress    progress;
-    ln_progress now; /* the last epoch's, once one is done */
+    ln_progress now;      /* the last measured epoch's, once one is */
+    ln_progress restored; /* with restore_best: that of the weights that are put back */
+    ln_metrics  window;   /* with log_steps: of the steps since the last row of that kind */
     size_t      best_epoch;
     double      saved;    /* when last.safetensors was written */
     ln_error    io_error; /* of a callback */
@@ -47,6 +50,41 @@ typedef struct training {
 } training;
 
 static double whole(const training *t, recipe_key key) { return t->recipe.item[key].number; }
+
+/* A row every log_steps steps: training alone. */
+static bool log_step(training *t, const ln_progress *now) {
+    const size_t every = (size_t)whole(t, KEY_train_log_steps);
+    if (every == 0) return true;
+    ln_metrics  *sum = &t->window;
+    const size_t n = sum->n + now->batch.n;
+    sum->loss += (now->batch.loss - sum->loss) * (double)now->batch.n / (double)n;
+    sum->n_correct += now->batch.n_correct;
+    sum->n = n;
+    if (now->total_step % every != 0) return true;
+    ln_progress row = *now;
+    row.train = *sum;
+    row.train.accuracy = (double)sum->n_correct / (double)n;
+    *sum = (ln_metrics){0};
+    return run_folder_row(&t->run, &row, &t->io_error);
+}
+
+/* After the first measured epoch: why its loss is what guessing gives. */
+static void say_stalled(const training *t, const ln_progress *now) {
+    say("warning: nothing is learnt: the loss stays at %.4g, as after epoch %zu every image still gets the same "
+        "outputs "
+        "and the weights are as they were; they are probably too small for gradients to pass, or the rate is: try "
+        "another "
+        "init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is lost)",
+        now->train.loss, now->epoch, t->recipe.file);
+}
+
+static void print_stopped(const training *t, const ln_progress *now) {
+    const size_t patience = (size_t)whole(t, KEY_train_patience);
+    const double min_delta = whole(t, KEY_train_min_delta);
+    printf("stopped early after epoch %zu: %s has not improved ", now->epoch, now->monitor);
+    if (min_delta > 0) printf("by more than %g ", min_delta);
+    printf("for %zu %s\n", patience, patience == 1 ? "row" : "rows");
+}
 
 /* Against a killed process the weights go to the disk at an epoch's end, but no more than once a second. */
 static bool keep(training *t, const ln_progress *now) {
@@ -58,35 +96,40 @@ static bool keep(training *t, const ln_progress *now) {
     return ln_model_save(t->model, t->run.last, &t->io_error) == LN_OK;
 }
 
+static bool on_epoch(training *t, const ln_progress *now) {
+    t->now = *now;
+    if (now->best) t->best_epoch = now->epoch;
+    if (now->monitor_best) t->restored = *now;
+    progress_epoch(&t->progress, now);
+    if (now->stalled) say_stalled(t, now);
+    if (now->stopped) print_stopped(t, now);
+    return keep(t, now);
+}
+
 static bool on_progress(void *user, const ln_progress *now) {
     training *t = user;
     t->began = true;
-    if (now->epoch_done) {
-        t->now = *now;
-        if (now->best) t->best_epoch = now->epoch;
-        progress_epoch(&t->progress, now);
-        if (!keep(t, now)) return false;
-    } else {
-        progress_step(&t->progress, now);
-    }
-    return !stop_asked;
+    if (now->epoch_done) return on_epoch(t, now) && !stop_asked;
+    progress_step(&t->progress, now);
+    return log_step(t, now) && !stop_asked;
+}
+
+static bool is_printable(const char *name) {
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
+    return true;
 }
 
 /* Fit for a comment of a YAML file. */
-static bool is_plain(const char *name) {
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
-    return text_is_utf8(name, strlen(name));
-}
+static bool is_plain(const char *name) { return is_printable(name) && text_is_utf8(name, strlen(name)); }
 
 /* Weights are drawn only where there can be memory to train them: one look at the plan is quicker than both. */
 static bool fits_memory(training *t, ln_error *error) {
-    const recipe_item *batch = &t->recipe.item[KEY_data_batch];
-    const size_t       n_images = ln_data_describe(t->data.train).n, wanted = (size_t)batch->number;
-    const size_t       machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGE_SIZE);
-    ln_memory          memory;
-    ln_train_options   train = LN_TRAIN_OPTIONS;
-    train.optimizer = t->recipe.item[KEY_train_optimizer].text;
+    const recipe_item     *batch = &t->recipe.item[KEY_data_batch];
+    const size_t           n_images = ln_data_describe(t->data.train).n, wanted = (size_t)batch->number;
+    const size_t           machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGE_SIZE);
+    const ln_train_options train = recipe_training(&t->recipe);
+    ln_memory              memory;
     if (ln_model_memory(t->model, wanted < n_images ? wanted : n_images, &train, &memory, error) != LN_OK) return false;
     if (memory.training <= machine) return true;
     error->status = LN_E_MEMORY;
@@ -123,22 +166,17 @@ static void print_head(const training *t) {
         const ln_parameter p = ln_model_parameter(t->model, i);
         if (p.learned) n_parameters += p.count;
     }
-    const int n_threads = ln_context_threads(t->context);
-    printf("%s: %s parameters, %s images, %d thread%s (%s), into %s\n", t->recipe.file,
-           text_count(&owner, n_parameters), text_count(&owner, ln_data_describe(t->data.train).n), n_threads,
-           n_threads == 1 ? "" : "s", ln_context_isa(t->context), t->run.path);
+    const int    n_threads = ln_context_threads(t->context);
+    const size_t n_images = ln_data_describe(t->data.train).n;
+    printf("%s: %s parameter%s, %s image%s, %d thread%s (%s), into %s\n", t->recipe.file,
+           text_count(&owner, n_parameters), n_parameters == 1 ? "" : "s", text_count(&owner, n_images),
+           n_images == 1 ? "" : "s", n_threads, n_threads == 1 ? "" : "s", ln_context_isa(t->context), t->run.path);
     fflush(stdout);
     pool_free(&owner);
 }
 
 static ln_status learn(training *t, ln_error *error) {
-    ln_train_options options = LN_TRAIN_OPTIONS;
-    options.batch = (size_t)whole(t, KEY_data_batch);
-    options.epochs = (size_t)whole(t, KEY_train_epochs);
-    options.optimizer = t->recipe.item[KEY_train_optimizer].text;
-    options.schedule = t->recipe.item[KEY_train_schedule].text;
-    options.seed = (uint64_t)whole(t, KEY_train_seed);
-    options.in_order = whole(t, KEY_data_shuffle) <= 0;
+    ln_train_options options = recipe_training(&t->recipe);
     options.validation = t->data.validation;
     options.test = t->data.test;
     options.progress = on_progress;
@@ -151,15 +189,18 @@ static ln_status learn(training *t, ln_error *error) {
 }
 
 static void print_result(const training *t) {
-    const bool        is_test = t->now.has_test;
-    const ln_metrics *m = is_test ? &t->now.test : t->now.has_validation ? &t->now.validation : &t->now.train;
+    const bool         restored = whole(t, KEY_train_restore_best) > 0 && t->restored.epoch > 0;
+    const ln_progress *now = restored ? &t->restored : &t->now;
+    const bool         is_test = now->has_test;
+    const ln_metrics  *m = is_test ? &now->test : now->has_validation ? &now->validation : &now->train;
+    if (restored) printf("the weights of epoch %zu, whose %s is the best, are put back\n", now->epoch, now->monitor);
     if (t->best_epoch) printf("best weights (epoch %zu on the validation images) in %s\n", t->best_epoch, t->run.best);
     printf("weights in %s\n", t->run.last);
-    printf("%zu %s images, %zu correct (%.2f %%)\n", m->n,
-           is_test                 ? "test"
-           : t->now.has_validation ? "validation"
-                                   : "training",
-           m->n_correct, 100 * m->accuracy);
+    printf("%zu %s image%s, %zu correct (%.2f %%)\n", m->n,
+           is_test               ? "test"
+           : now->has_validation ? "validation"
+                                 : "training",
+           m->n == 1 ? "" : "s", m->n_correct, 100 * m->accuracy);
 }
 
 /* Saves what there is and says how it ended. */
@@ -173,7 +214,8 @@ static int finish(training *t, ln_status status, const ln_error *error) {
     if (t->io_error.status != LN_OK) return say_error(&t->io_error);
     if (!saved) return say_error(&save_error);
     if (status == LN_E_INTERRUPTED) return say("interrupted: the weights so far are in %s", t->run.last);
-    if (status == LN_E_NOT_FINITE) return say("%s; the last good weights are in %s", error->message, t->run.last);
+    if (status == LN_E_NOT_FINITE)
+        return say("%s; the weights before that step are in %s", error->message, t->run.last);
     if (status != LN_OK) return say("%s; the weights so far are in %s", error->message, t->run.last);
     print_result(t);
     return STATUS_OK;
@@ -188,14 +230,16 @@ static void release(training *t) {
 }
 
 static bool good_name(const char *name) {
-    return !name || (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
+    return !name || (name[strspn(name, " ")] && is_printable(name) && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+                     strcmp(name, "..") != 0);
 }
 
 static int run(const arguments *a) {
     const char *name = argument(a, "name"), *project = argument(a, "project");
-    if (!good_name(name)) return say_usage(a->verb, "name=%s: the name of a folder, without '/'", name);
+    if (!good_name(name))
+        return say_usage(a->verb, "name=%s: the name of a folder, not blank, without '/' and control characters", name);
     if (project && !*project) return say_usage(a->verb, "project=: the folder that run folders are made in");
-    training t = {.run = {.csv = -1}};
+    training t = {.recipe.verb_keys = a->verb->keys, .run = {.csv = -1}};
     ln_error error = {0};
     int      status = STATUS_FAILED;
     if (prepare(&t, a, &error)) {
@@ -216,8 +260,9 @@ const verb verb_train = {
     .summary = "train a recipe, and keep weights and results in runs/",
     .usage = "train RECIPE [name=NAME] [project=FOLDER] [KEY=VALUE ...]",
     .help = "Trains the model of RECIPE (YAML) and writes runs/NAME/: recipe.yaml (every value\n"
-            "as used), results.csv (a row an epoch), weights/last.safetensors and, when the\n"
-            "recipe splits off validation images, weights/best.safetensors.\n"
+            "as used), results.csv (a row an epoch, or as train.every and train.log_steps\n"
+            "say), weights/last.safetensors and, when the recipe splits off validation\n"
+            "images, weights/best.safetensors.\n"
             "\n"
             "  name=NAME       of the run's folder; otherwise the next free number\n"
             "  project=FOLDER  where run folders are made (runs)\n"

@@ -51,6 +51,16 @@ static void print_confusion(const ln_model *model, const uint64_t *confusion, si
     pool_free(&owner);
 }
 
+static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
+    if (ln_data_describe(data).has_labels) return true;
+    pool owner = {0};
+    error->status = LN_E_ARGUMENT;
+    snprintf(error->message, sizeof error->message, "%.200s has no labels to measure by: %s", name,
+             images_labels_place(name, &owner));
+    pool_free(&owner);
+    return false;
+}
+
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
     const char  *given = argument(a, "data"), *name = given ? given : "mnist:test";
     ln_model    *model = ln_model_load(context, a->words[0], error);
@@ -60,12 +70,13 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     uint64_t    *confusion = take(k * k, sizeof *confusion);
     ln_metrics   m;
     if (data) images_fit(data, model);
-    const bool good =
-        data && images_keep_known(data, model, error) && ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
+    const bool good = data && has_labels(data, name, error) && images_keep_known(data, model, error) &&
+                      ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
     if (good) {
         print_classes(model, confusion, k);
         print_confusion(model, confusion, k);
-        printf("\n%zu images, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n_correct, 100 * m.accuracy, m.loss);
+        printf("\n%zu image%s, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n == 1 ? "" : "s", m.n_correct,
+               100 * m.accuracy, m.loss);
     }
     free(confusion);
     ln_data_free(data);

@@ -1,10 +1,12 @@
 /* images.c: the images a verb is given, and how they look in text. */
 #include "images.h"
 
+#include "cli.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char images_help[] =
     "Images are named in the same way everywhere: in a recipe's data.name and data.test,\n"
@@ -64,6 +66,19 @@ int images_answer(const ln_model *model, int label) {
     return n ? -1 : label;
 }
 
+const char *images_labels_place(const char *name, pool *owner) {
+    unsigned char     head[2] = {0};
+    const char *const slash = strrchr(name, '/'), *const found = strstr(slash ? slash : name, "images-idx");
+    const bool paired = found && (found[10] == '3' || found[10] == '4');
+    if (file_head(name, head, 2) < 2 || (memcmp(head, "\0", 2) != 0 && memcmp(head, "\x1f\x8b", 2) != 0))
+        return "linnet help images says where they are looked for";
+    if (paired)
+        return pool_format(owner, "they are looked for in %.*slabels-idx1%.100s, and that file is not there",
+                           (int)(found - name), name, found + 11);
+    return "for images-idx3 in an IDX file's name they are looked for in a file named with labels-idx1, and this name "
+           "has no such part";
+}
+
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error) {
     int          labels[256];
     const size_t n = named_labels(model, labels);
@@ -73,13 +88,27 @@ bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error) {
     return ln_data_keep_classes(data, labels, n, error) == LN_OK;
 }
 
+/* Is a file called as pictures are? */
+static bool named_picture(const char *path) {
+    static const char *const ends[] = {".png",  ".pgm", ".ppm", ".pbm", ".pnm",  ".jpg",
+                                       ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"};
+    const size_t             length = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t n = strlen(ends[i]);
+        if (length > n && strcasecmp(path + length - n, ends[i]) == 0) return true;
+    }
+    return false;
+}
+
 bool images_is_picture(const char *path) {
     unsigned char head[4] = {0};
-    FILE         *file = fopen(path, "rb");
-    const size_t  n = file ? fread(head, 1, sizeof head, file) : 0;
-    if (file) fclose(file);
-    if (n < 2) return false;
-    return memcmp(head, "\x89PNG", 4) == 0 || (head[0] == 'P' && (head[1] == '2' || head[1] == '5'));
+    const size_t  n = file_head(path, head, sizeof head);
+    const bool    netpbm = n >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && head[2] <= ' ';
+    if (n == 4 && (memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0)) return true;
+    if (netpbm || (n >= 3 && head[0] == 'P' && (head[1] == '2' || head[1] == '5') && head[2] == '#')) return true;
+    const bool set = n >= 2 && (memcmp(head, "\0", 2) == 0 || memcmp(head, "PK", 2) == 0 ||
+                                memcmp(head, "\x1f\x8b", 2) == 0 || memcmp(head, "\x93N", 2) == 0);
+    return !set && named_picture(path);
 }
 
 ln_data *images_part(ln_context *context, const ln_data *data, size_t from, size_t n, bool inverted, pool *owner,

@@ -13,9 +13,11 @@ void images_fit(ln_data *data, const ln_model *model);
 /* The output that stands for a label of some data: by its name, where the network was trained on some labels only. -1:
  * none does. */
 int images_answer(const ln_model *model, int label);
+/* What to say of a set without labels: where they are looked for. */
+const char *images_labels_place(const char *name, pool *owner);
 /* Leaves of labelled images those whose labels the network was trained on, numbered as its outputs. */
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error);
-/* A PNG or PGM file, by its first bytes. */
+/* A picture, also of a kind that is not read: by its first bytes, or by its name where these are no set's. */
 bool images_is_picture(const char *path);
 /* Images from to from+n-1 of data as a set of their own; inverted turns bytes over (255 - value). Memory is the
  * pool's and must live as long as the result. */

@@ -3,6 +3,8 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +123,16 @@ static int dispatch(int argc, char **argv) {
     return status;
 }
 
+/* A file opened later must not take the number of a stream that came closed. What stands for standard output can only
+ * be read, so that writing to it fails as it would without. */
+static void fill_streams(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) exit(STATUS_FAILED);
+}
+
 int main(int argc, char **argv) {
+    fill_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
     const int status = dispatch(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout)) return status;
     if (errno == EPIPE) return status; /* the reader left: no news to anyone */

@@ -16,6 +16,11 @@ progress progress_start(void) { return (progress){.look = terminal_of(stdout), .
 
 static double rate_of(const ln_progress *now) { return now->seconds > 0 ? (double)now->train.n / now->seconds : 0; }
 
+/* Four places, and where the loss is huge four digits. */
+static const char *loss_text(pool *owner, double loss) {
+    return pool_format(owner, loss < 1e4 ? "%.4f" : "%.4g", loss);
+}
+
 static void add_bar(text *line, const terminal *look, double share, size_t width) {
     const size_t full = (size_t)(share * (double)width);
     text_add(line, "%s", look->utf8 ? "" : "[");
@@ -37,7 +42,7 @@ static void add_figures(text *figures, const progress *p, const ln_progress *now
                      pool_format(&owner, "  %3.0f %%", 100 * (double)now->step / (double)now->n_steps),
         s >= 3600 ? pool_format(&owner, "  %llu:%02llu:%02llu left", s / 3600, s / 60 % 60, s % 60)
                                : pool_format(&owner, "  %llu:%02llu left", s / 60, s % 60),
-                     pool_format(&owner, "  loss %.4f", now->train.loss),
+                     pool_format(&owner, "  loss %s", loss_text(&owner, now->train.loss)),
                      pool_format(&owner, "  %5.2f %%", 100 * now->train.accuracy),
                      pool_format(&owner, "  %.0f images/s", rate_of(now)),
     };
@@ -76,7 +81,9 @@ void progress_clear(progress *p) {
 }
 
 static void print_metrics(const char *name, const ln_metrics *m) {
-    printf("  %s %.4f %5.2f %%", name, m->loss, 100 * m->accuracy);
+    pool owner = {0};
+    printf("  %s %s %5.2f %%", name, loss_text(&owner, m->loss), 100 * m->accuracy);
+    pool_free(&owner);
 }
 
 void progress_epoch(progress *p, const ln_progress *now) {

@@ -33,6 +33,9 @@ const char *recipe_key_values(recipe_key key, pool *owner) {
     switch (rule->type) {
     case TYPE_WHOLE: return pool_format(owner, "whole number, %.0f to %.0f", rule->low, rule->high);
     case TYPE_FRACTION: return "number from 0 to less than 1";
+    case TYPE_NUMBER: return pool_format(owner, "number, %g to %g", rule->low, rule->high);
+    case TYPE_DECAY: return "all or weights";
+    case TYPE_MONITOR: return "train, val or test, _loss or _accuracy, or auto";
     case TYPE_SCALE: return "number above 0 or auto";
     case TYPE_NORMALIZE: return "auto, none or MEAN/DEVIATION";
     case TYPE_BATCH: return pool_format(owner, "whole number, %.0f to %.0f, or all", rule->low, rule->high);
@@ -122,6 +125,14 @@ static bool check_fraction(recipe *r, const recipe_rule *rule, recipe_item *item
                        rule->path, item->text);
 }
 
+static bool check_number(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    const char *end;
+    const bool  number = read_number(item->text, &end, &item->number) && *end == '\0';
+    if (number && item->number >= rule->low && item->number <= rule->high) return true;
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be a number from %g to %g", rule->path, item->text,
+                       rule->low, rule->high);
+}
+
 /* "0.5", "1/256", or auto, which is the number 0. */
 static bool check_scale(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
     item->number = 0;
@@ -176,12 +187,18 @@ static bool check_batch(recipe *r, const recipe_rule *rule, recipe_item *item, l
     return check_whole(r, rule, item, error);
 }
 
-static bool check_bool(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
-    static const char *const words[] = {"false", "true"};
+/* One of two words, whose number is 0 or 1. */
+static bool check_either(recipe *r, const recipe_rule *rule, recipe_item *item, const char *const words[2],
+                         ln_error *error) {
+    const bool is_bool = rule->type == TYPE_BOOL;
     for (size_t i = 0; i < 2; i++)
         if (strcmp(item->text, words[i]) == 0) return item->number = (double)i, true;
-    return recipe_fail(r, item, error, "%s is '%.60s', but must be true or false%s", rule->path, item->text,
-                       recipe_hint(&r->owner, item->text, words, 2));
+    return recipe_fail(r, item, error, "%s is '%.60s', but must be %s or %s%s", rule->path, item->text, words[is_bool],
+                       words[!is_bool], recipe_hint(&r->owner, item->text, words, 2));
+}
+
+static bool check_monitor(recipe *r, recipe_item *item, ln_error *error) {
+    return ln_monitor_check(item->text, true, true, error) == LN_OK || recipe_blame(r, item, error);
 }
 
 /* "1-10000", counted from 1 with the last one in it; "7" is that one. */
@@ -251,6 +268,7 @@ bool recipe_kind(recipe_type type, ln_kind *kind) {
 }
 
 bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    static const char *const bools[] = {"false", "true"}, *const decays[] = {"all", "weights"};
     ln_kind kind;
     if (item->text[0] == '\0') return recipe_fail(r, item, error, "%s has no value (%s)", rule->path, rule->help);
     if (!text_is_utf8(item->text, strlen(item->text)))
@@ -258,7 +276,10 @@ bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_erro
     switch (rule->type) {
     case TYPE_WHOLE: return check_whole(r, rule, item, error);
     case TYPE_BATCH: return check_batch(r, rule, item, error);
-    case TYPE_BOOL: return check_bool(r, rule, item, error);
+    case TYPE_BOOL: return check_either(r, rule, item, bools, error);
+    case TYPE_DECAY: return check_either(r, rule, item, decays, error);
+    case TYPE_NUMBER: return check_number(r, rule, item, error);
+    case TYPE_MONITOR: return check_monitor(r, item, error);
     case TYPE_ROWS: return check_rows(r, rule, item, error);
     case TYPE_CLASSES: return check_classes(r, rule, item, error);
     case TYPE_FRACTION: return check_fraction(r, rule, item, error);

@@ -18,7 +18,8 @@ typedef struct recipe_item {
     const char *text;     /* the value as written, spaces at its ends and doubled ones taken out */
     const char *override; /* the whole "key=value" it came from, or NULL: from the file */
     size_t      line;     /* in the file; 0: the key is absent and text its default */
-    double      number;   /* WHOLE, BATCH (all: the most there can be), BOOL, FRACTION, SCALE (0: auto) */
+    double      number;   /* WHOLE, NUMBER, BATCH (all: the most there can be), BOOL, DECAY (1: weights), FRACTION,
+                           * SCALE (0: auto) */
 } recipe_item;
 
 typedef struct recipe {
@@ -28,6 +29,7 @@ typedef struct recipe {
     recipe_item *layers;
     size_t       n_layers;
     size_t       c, h, w;             /* of model.input */
+    const char *const *verb_keys;     /* set by the caller: keys of the command line that are the verb's, or NULL */
     bool         usage;               /* after an error: the command line is to blame, not the file */
 } recipe;
 
@@ -41,6 +43,9 @@ void recipe_free(recipe *r);
 
 /* The model of the recipe, its weights not drawn yet; the caller frees it. NULL on error. */
 ln_model *recipe_model(recipe *r, ln_context *context, ln_error *error);
+
+/* How the recipe trains: all of the options but data, progress and user. The texts are the recipe's. */
+ln_train_options recipe_training(const recipe *r);
 
 typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; /* the last two may be NULL */
 

@@ -66,9 +66,8 @@ static bool fits(recipe *r, const ln_model *model, ln_data *images, const recipe
                            "model.input is %s, but the images of %.80s are %zux%zux%zu: change one of them",
                            r->item[KEY_model_input].text, name->text, i.c, i.h, i.w);
     if (!i.has_labels)
-        return recipe_fail(r, name, error,
-                           "%.80s has no labels to learn or test from: put them beside it (linnet help images)",
-                           name->text);
+        return recipe_fail(r, name, error, "%.80s has no labels to learn or test from: %s", name->text,
+                           images_labels_place(name->text, &r->owner));
     if ((size_t)i.n_classes > n_classes)
         return recipe_fail(r, last, error,
                            "the last layer, '%.60s', tells %zu classes apart, but the labels of %.80s name %d: give it "
@@ -85,6 +84,35 @@ static bool check_whole_batch(recipe *r, const ln_data *train, ln_error *error) 
                        batch->number);
 }
 
+/* What is monitored must be measured. */
+static bool check_monitor(recipe *r, const recipe_data *data, ln_error *error) {
+    const recipe_item *monitor = &r->item[KEY_train_monitor];
+    return ln_monitor_check(monitor->text, data->validation, data->test, error) == LN_OK ||
+           recipe_blame(r, monitor, error);
+}
+
+ln_train_options recipe_training(const recipe *r) {
+    const recipe_item *item = r->item;
+    ln_train_options   o = LN_TRAIN_OPTIONS;
+    o.batch = (size_t)item[KEY_data_batch].number;
+    o.in_order = item[KEY_data_shuffle].number <= 0;
+    o.epochs = (size_t)item[KEY_train_epochs].number;
+    o.optimizer = item[KEY_train_optimizer].text;
+    o.schedule = item[KEY_train_schedule].text;
+    o.seed = (uint64_t)item[KEY_train_seed].number;
+    o.every = (size_t)item[KEY_train_every].number;
+    o.clip_norm = item[KEY_train_clip_norm].number;
+    o.clip_value = item[KEY_train_clip_value].number;
+    o.l2 = item[KEY_train_l2].number;
+    o.decay_weights_only = item[KEY_train_decay].number > 0;
+    o.ema = item[KEY_train_ema].number;
+    o.monitor = item[KEY_train_monitor].text;
+    o.patience = (size_t)item[KEY_train_patience].number;
+    o.min_delta = item[KEY_train_min_delta].number;
+    o.restore_best = item[KEY_train_restore_best].number > 0;
+    return o;
+}
+
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     const recipe_item *name = &r->item[KEY_data_name], *val = &r->item[KEY_data_val];
     *data = (recipe_data){0};
@@ -99,7 +127,8 @@ bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *d
         data->validation = ln_data_split(data->train, val->number, (uint64_t)r->item[KEY_train_seed].number, error);
         if (!data->validation) return recipe_blame(r, val, error);
     }
-    return check_whole_batch(r, data->train, error) && preprocess(r, model, data->train, error);
+    return check_whole_batch(r, data->train, error) && check_monitor(r, data, error) &&
+           preprocess(r, model, data->train, error);
 }
 
 void recipe_data_free(recipe_data *data) {

@@ -142,27 +142,57 @@ static recipe_item *item_with_default(recipe *r, size_t k) {
     return &r->item[k];
 }
 
-static bool unknown(recipe *r, const assignment *a, const char *word, ln_error *error) {
-    const char *words[KEY_COUNT + 4 * MAX_WORDS];
-    size_t      n = 0;
-    for (size_t k = 0; k < KEY_COUNT; k++) words[n++] = recipe_rules[k].name;
-    const size_t n_keys = n;
+static bool is_section(const char *word) {
     for (size_t s = 0; recipe_section(s); s++)
-        if (a->n_parts == 1 && strcmp(word, recipe_section(s)) == 0)
-            return fail_here(r, a, error,
-                             "%s is a section of the recipe and has no value; its keys are %s, written %s.KEY=VALUE",
-                             word, recipe_section_keys(&r->owner, word), word);
-    for (size_t k = 0; k < KEY_COUNT; k++)
-        if (is_line(recipe_rules[k].type) && r->item[k].text)
-            n += arguments_of(&r->owner, recipe_rules[k].type, r->item[k].text, words + n);
-    for (size_t k = 0; k < KEY_COUNT; k++)
-        if (strcmp(word, recipe_rules[k].name) == 0)
-            return fail_here(r, a, error, "the key is %s", recipe_rules[k].path);
+        if (strcmp(recipe_section(s), word) == 0) return true;
+    return false;
+}
+
+/* Says that there is no such key, and which of words is near; the recipe's keys come first in them. */
+static bool refuse_key(recipe *r, const assignment *a, const char *word, const char *const *words, size_t n,
+                       ln_error *error) {
     text keys = {0};
-    for (size_t i = 0; i < n_keys; i++) text_add(&keys, "%s%s", i ? ", " : "", words[i]);
+    for (size_t k = 0; k < KEY_COUNT; k++) text_add(&keys, "%s%s", k ? ", " : "", words[k]);
+    for (size_t i = 0; r->verb_keys && r->verb_keys[i]; i++)
+        text_add(&keys, "%s%s", i ? ", " : "; the verb's own: ", r->verb_keys[i]);
     fail_here(r, a, error, "unknown key '%.40s'%s (a recipe's keys are %s)", word,
               recipe_hint(&r->owner, word, words, n), keys.bytes);
     text_free(&keys);
+    return false;
+}
+
+static bool unknown(recipe *r, const assignment *a, const char *word, ln_error *error) {
+    const char *words[KEY_COUNT + 4 * MAX_WORDS + 16];
+    size_t      n = 0;
+    for (size_t k = 0; k < KEY_COUNT; k++)
+        words[n++] = k == KEY_data_name && a->n_parts == 1 ? "data" : recipe_rules[k].name;
+    for (size_t i = 0; r->verb_keys && r->verb_keys[i]; i++) words[n++] = r->verb_keys[i];
+    for (size_t s = 0; a->n_parts > 1 && recipe_section(s); s++) words[n++] = recipe_section(s);
+    if (a->n_parts == 1 && is_section(word))
+        return fail_here(r, a, error,
+                         "%s is a section of the recipe and has no value; its keys are %s, written %s.KEY=VALUE", word,
+                         recipe_section_keys(&r->owner, word), word);
+    for (size_t k = 0; k < KEY_COUNT; k++) {
+        if (!is_line(recipe_rules[k].type) || !r->item[k].text) continue;
+        const size_t n_here = arguments_of(&r->owner, recipe_rules[k].type, r->item[k].text, words + n);
+        if (has_word(word, words + n, n_here))
+            return fail_here(r, a, error, "'%.40s' is an argument of %s: write %s.%.40s=VALUE", word,
+                             recipe_rules[k].path, recipe_rules[k].path, word);
+        n += n_here;
+    }
+    for (size_t k = 0; k < KEY_COUNT; k++)
+        if (strcmp(word, recipe_rules[k].name) == 0)
+            return fail_here(r, a, error, "the key is %s", recipe_rules[k].path);
+    return refuse_key(r, a, word, words, n, error);
+}
+
+/* "optimizer.lr.x=1": part i is one too many. */
+static bool too_deep(recipe *r, const assignment *a, size_t i, ln_error *error) {
+    text path = {0};
+    for (size_t k = 0; k < i; k++) text_add(&path, "%s%s", k ? "." : "", a->part[k]);
+    fail_here(r, a, error, "%.80s is one value and has no part '%.40s': write %.80s=VALUE", path.bytes, a->part[i],
+              path.bytes);
+    text_free(&path);
     return false;
 }
 
@@ -176,7 +206,7 @@ static bool change_layer(recipe *r, const assignment *a, size_t from, bool whole
     if (index >= r->n_layers)
         return fail_here(r, a, error, "there is no layer '%.40s': the recipe's layers are 0 to %zu", digits,
                          r->n_layers ? r->n_layers - 1 : 0);
-    if (a->n_parts > from + 2) return unknown(r, a, a->part[from + 2], error);
+    if (a->n_parts > from + 2) return too_deep(r, a, from + 2, error);
     recipe_item *layer = &r->layers[index];
     if (a->n_parts == from + 2) return whole || change_argument(r, a, TYPE_LAYERS, layer, a->part[from + 1], error);
     if (!whole) return true;
@@ -203,7 +233,7 @@ static bool change_short(recipe *r, const assignment *a, ln_error *error) {
     if (n_found > 1)
         return fail_here(r, a, error, "'%.40s' is an argument of more than one line: write %s.%.40s or %s.%.40s", word,
                          other, word, recipe_rules[found].path, word);
-    if (n_found == 0) return unknown(r, a, word, error);
+    if (n_found == 0) return unknown(r, a, a->part[a->n_parts > 1 && is_section(a->part[0])], error);
     return change_argument(r, a, recipe_rules[found].type, &r->item[found], word, error);
 }
 
@@ -214,6 +244,8 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
         const size_t from = a->n_parts > 1 && strcmp(a->part[0], rule->section) == 0; /* the section may be left out */
         if (strcmp(a->part[from], rule->name) != 0 && !(is_data && k == KEY_data_name)) continue;
         if (rule->type == TYPE_LAYERS) return change_layer(r, a, from + 1, whole, error);
+        if (k == KEY_data_name && a->n_parts == 1 && !is_data) /* one word, one meaning */
+            return fail_here(r, a, error, "name= is train's, for its run: write data=%.80s for the images", a->value);
         recipe_item *item = item_with_default(r, k);
         if (a->n_parts == from + 1) {
             if (!whole) return true;
@@ -223,7 +255,7 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
         if (!is_line(rule->type))
             return fail_here(r, a, error, "%s is one value and has no arguments: write %s=VALUE", rule->path,
                              rule->path);
-        if (a->n_parts > from + 2) return unknown(r, a, a->part[from + 2], error);
+        if (a->n_parts > from + 2) return too_deep(r, a, from + 2, error);
         return whole || change_argument(r, a, rule->type, item, a->part[from + 1], error);
     }
     return whole || change_short(r, a, error);

@@ -32,6 +32,8 @@ static void *fail_parser(reader *r) {
     if (p->error == YAML_READER_ERROR) {
         size_t line = 1;
         for (size_t i = 0; i < p->problem_offset && i < r->n; i++) line += r->bytes[i] == '\n';
+        if (p->problem_offset < r->n && r->bytes[p->problem_offset] == '\0')
+            return fail(r, line, "a NUL byte, which no text has: take it out");
         return fail(r, line, "this is not UTF-8 text (%s): save the file as UTF-8", p->problem);
     }
     if (p->error == YAML_MEMORY_ERROR) return fail(r, 1, "out of memory while reading");
@@ -185,12 +187,13 @@ static tree *read_document(reader *r) {
 }
 
 tree *tree_read(pool *owner, const char *name, const char *bytes, size_t n, ln_error *error) {
-    reader r = {.owner = owner, .name = name, .bytes = bytes, .n = n, .error = error};
+    const size_t mark = n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* some editors begin a file so */
+    reader       r = {.owner = owner, .name = name, .bytes = bytes + mark, .n = n - mark, .error = error};
     if (n > TREE_MAX_BYTES)
         return fail(&r, 1, "the file has more than %d KiB; this is no recipe", TREE_MAX_BYTES / 1024);
     if (!yaml_parser_initialize(&r.parser)) return fail(&r, 1, "out of memory while reading");
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes, n);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.bytes, r.n);
     tree *root = read_document(&r);
     yaml_parser_delete(&r.parser);
     return root;

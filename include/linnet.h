@@ -88,12 +88,12 @@ typedef struct ln_data_info {
     size_t n_bytes;     /* held in memory */
 } ln_data_info;
 
-/* name: "mnist"; "points n=211 noise=0.3 seed=1", drawn; or the path of a file, whose contents say what it is: IDX images
- * (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not) or NPZ. An image
- * in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
+/* name: "mnist"; "points n=211 noise=0.3 seed=1", drawn; or the path of a file, whose contents say what it is: IDX
+ * images (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not) or
+ * NPZ. An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
  * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too. MNIST is
- * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its SHA-256
- * is checked. */
+ * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its
+ * SHA-256 is checked. */
 LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder,
                              ln_error *error);
 /* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
@@ -238,11 +238,17 @@ typedef struct ln_progress {
     size_t     total_step;
     double     seconds;              /* of training in this epoch so far */
     double     lr;                   /* of the last step */
-    bool       epoch_done;           /* validation and test below are set */
+    bool       epoch_done;           /* an epoch has been measured: what is below batch is set */
     ln_metrics train;                /* running mean over this epoch */
+    ln_metrics batch;                /* of the last step's images */
     bool       has_validation, has_test;
     ln_metrics validation, test;
     bool       best;                 /* the best weights so far: by validation accuracy, or loss where equal */
+    const char *monitor;             /* the column that early stopping looks at: "val_loss" */
+    bool       monitor_best;         /* no measurement before had a better one */
+    bool       stopped;              /* early stopping ends training here */
+    bool       stalled;              /* of the first measurement: all images get the same outputs, and the weights are
+                                      * as long as they were: probably they are too small, or the rate is */
 } ln_progress;
 
 typedef struct ln_train_options {
@@ -253,18 +259,27 @@ typedef struct ln_train_options {
     const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine warmup=1" */
     uint64_t    seed;        /* of the order of the images, and of layers that draw */
     bool        in_order;    /* take the images as they lie, unshuffled */
-    const ln_data *validation, *test; /* or NULL; measured after each epoch */
+    const ln_data *validation, *test; /* or NULL; measured after every `every`-th epoch, and the last */
+    size_t      every;       /* epochs, 1 to 1000000; 0: 1 */
     /* How gradients become steps; 0 or false: not so. In this order: all gradients are scaled down to a Euclidean norm
-     * of clip_norm, each of their elements is held within ±clip_value, and l2/m · w is added, m being the batch's images:
-     * the gradient of the penalty l2/2m · Σ w², which the training loss reported includes (those of validation and test
-     * do not). w are the weights, not biases, nor what begins as a constant, such as a batchnorm's scale. */
+     * of clip_norm, each of their elements is held within ±clip_value, and l2/m · w is added, m being the batch's
+     * images: the gradient of the penalty l2/2m · Σ w², which the training loss reported includes (those of validation
+     * and test do not). w are the weights, not biases, nor what begins as a constant, such as a batchnorm's scale. */
     double      clip_norm, clip_value, l2;
     bool        decay_weights_only; /* the optimizer's weight_decay spares what l2 spares */
     /* Share that a moving average of the parameters keeps in every step: average ← ema·average + (1 - ema)·parameter,
      * beginning with what the first step leaves. Measuring after an epoch, the progress call after it, and the end find
      * the averages in the model. 0: none. */
     double      ema;
-    /* After each step (epoch_done false) and each epoch; return false to stop with the weights as they are. */
+    /* Early stopping: training ends, with LN_OK, when patience measurements in a row (0: never) have not improved the
+     * monitor by more than min_delta: "train_loss", "val_accuracy", … (train, val or test, loss or accuracy); NULL or
+     * "auto": val_loss where there are validation images, else train_loss. With restore_best, a training that was not
+     * broken off ends with the parameters that had the best monitor. */
+    const char *monitor;
+    size_t      patience;
+    double      min_delta;
+    bool        restore_best;
+    /* After each step (epoch_done false) and each measured epoch; return false to stop with the weights as they are. */
     bool (*progress)(void *user, const ln_progress *progress);
     void *user;
 } ln_train_options;
@@ -273,8 +288,10 @@ typedef struct ln_train_options {
      .schedule = "constant", .seed = 1}
 
 /* Trains model on data from the weights it has (draw them first). LN_E_NOT_FINITE names step, layer, tensor, likely
- * cause and remedy, and leaves the last good weights; LN_E_INTERRUPTED when progress returned false. */
+ * cause and remedy, and leaves the weights from before that step; LN_E_INTERRUPTED when progress returned false. */
 LN_API ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error);
+/* Is there such a monitor, and does a training with these images measure it? */
+LN_API ln_status ln_monitor_check(const char *monitor, bool has_validation, bool has_test, ln_error *error);
 
 /* The same by hand: a planned training whose steps allocate nothing. model and data must outlive it. */
 typedef struct ln_trainer ln_trainer;
@@ -287,7 +304,7 @@ LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_
 /* options.ema: exchanges the model's parameters and their averages, to measure or save these; once more before the next
  * step. Does nothing before the first step, or without ema. */
 LN_API void        ln_trainer_swap_average(ln_trainer *trainer);
-/* Bytes of the trainer's plan; equals ln_model_memory's training. */
+/* Bytes of the trainer's plan and of restore_best's copy; equals ln_model_memory's training. */
 LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
 
 /* -------------------------------------------------------------- using them */
@@ -297,8 +314,8 @@ LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
 LN_API ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_metrics *metrics,
                              uint64_t *confusion, ln_error *error);
 
-/* Either may be NULL: logits n × outputs, and probabilities n × classes, as the model's loss reads the outputs. Fails with
- * LN_E_NOT_FINITE when an output is NaN or infinite. */
+/* Either may be NULL: logits n × outputs, and probabilities n × classes, as the model's loss reads the outputs. Fails
+ * with LN_E_NOT_FINITE when an output is NaN or infinite. */
 LN_API ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits,
                             float *probabilities, ln_error *error);
 

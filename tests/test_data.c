@@ -1,6 +1,7 @@
 /* Data sets: handles over memory and files, views that share, and the fit. */
 #include "harness/files.h"
 
+#include "cli/recipe.h"
 #include "data/data.h"
 
 #include <math.h>
@@ -398,6 +399,137 @@ static void wrong_arguments_of_generators_are_told(void **state) {
     assert_int_equal(error.status, LN_E_ARGUMENT);
 }
 
+/* ----------------------------------------------------------- parts and recipes */
+
+static void names_have_parts(void **state) {
+    static const char *const bad[] = {"mnist:val", "mnist:", "mnist:training"};
+    files                   *f = *state;
+    char                     path[512], name[520];
+    ln_error                 error = {0};
+    ln_data *const           test = ln_data_open(f->context, "mnist:test", "train", LN_SOURCE_DIR "/data", &error);
+    ln_data *const           points = ln_data_open(f->context, "points n=3:test", "train", NULL, &error);
+    ln_data *const           same = ln_data_open(f->context, "points n=3", "test", NULL, &error);
+    assert_int_equal(ln_data_describe(test).n, 10000);
+    assert_memory_equal(ln_data_image(points, 0), ln_data_image(same, 0), 24);
+    ln_data_free(test);
+    ln_data_free(points);
+    ln_data_free(same);
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(ln_data_open(f->context, bad[i], NULL, LN_SOURCE_DIR "/data", &error));
+        assert_int_equal(error.status, LN_E_ARGUMENT);
+        assert_non_null(strstr(error.message, "mnist:train and mnist:test"));
+    }
+    files_put(f, "x-images-idx3-ubyte", idx_images, sizeof idx_images, path);
+    snprintf(name, sizeof name, "%s:test", path);
+    assert_null(ln_data_open(f->context, name, NULL, NULL, &error));
+    assert_non_null(strstr(error.message, "IDX has no parts"));
+    files_put(f, "x-images-idx3-ubyte:test", idx_images, sizeof idx_images, name); /* a file of the whole name */
+    ln_data *const whole = ln_data_open(f->context, name, NULL, NULL, &error);
+    assert_non_null(whole);
+    ln_data_free(whole);
+    refuse(f, files_put(f, "a.png", "\x89PNG\r\n\x1a\n", 8, path), "train", "a single picture");
+    refuse(f, files_put(f, "a.bin", "\x7f\x45\x4c\x46", 4, path), "train", "begins with 7f 45");
+}
+
+/* Opens what a recipe of these data lines says; NULL with the message in error. */
+static ln_model *open_recipe(files *f, const char *lines, recipe *r, recipe_data *data, ln_error *error) {
+    char yaml[1200];
+    snprintf(yaml, sizeof yaml, "data:\n%.900s\nmodel: {input: 1x2x3, layers: [flatten, linear 3]}\n", lines);
+    *r = (recipe){0};
+    *data = (recipe_data){0};
+    ln_model *model =
+        recipe_parse(r, "x.yaml", yaml, strlen(yaml), NULL, 0, error) ? recipe_model(r, f->context, error) : NULL;
+    if (model && recipe_open(r, f->context, model, data, error)) return model;
+    ln_model_free(model);
+    recipe_data_free(data);
+    recipe_free(r);
+    return NULL;
+}
+
+static void refuse_recipe(files *f, const char *lines, const char *words) {
+    recipe      r;
+    recipe_data data;
+    ln_error    error = {0};
+    assert_null(open_recipe(f, lines, &r, &data, &error));
+    if (!strstr(error.message, words)) fail_msg("'%s' lacks '%s'", error.message, words);
+}
+
+/* 12 images whose labels are 0, 1, 2, 3, 0, … and whose first value is their number, to train on, and 4 to test. */
+static void put_archive(files *f, char path[512]) {
+    float   x[12 * 6] = {0};
+    int64_t y[12];
+    for (size_t i = 0; i < 12; i++) {
+        x[6 * i] = (float)i;
+        y[i] = (int64_t)(i % 4);
+    }
+    const ln_array arrays[] = {{.name = "train_x012", .n = 12, .k = 6, .floats = x},
+                               {.name = "train_y012", .n = 12, .k = 1, .integers = y},
+                               {.name = "test_x012", .n = 4, .k = 6, .floats = x},
+                               {.name = "test_y012", .n = 4, .k = 1, .integers = y}};
+    assert_int_equal(ln_npz_write(f->context, files_path(f, "a.npz", path), arrays, 4, NULL), LN_OK);
+}
+
+static void recipes_choose_rows_and_classes(void **state) {
+    files      *f = *state;
+    char        path[512], lines[800];
+    recipe      r;
+    recipe_data data;
+    ln_error    error = {0};
+    put_archive(f, path);
+    snprintf(lines, sizeof lines,
+             "  name: %.300s\n  test: %.300s\n  rows: 2-9\n  test_rows: 1 - 3\n  classes: [3, 0, 1]\n  batch: all\n"
+             "  shuffle: false\n  normalize: 2/4",
+             path, path);
+    ln_model *const model = open_recipe(f, lines, &r, &data, &error);
+    if (!model) fail_msg("%s", error.message);
+    static const char train[] = {1, 3, 4, 5, 7, 8}, places[] = {2, 0, 1, 2, 0, 1}; /* rows 2 to 9 without class 2 */
+    assert_int_equal(ln_data_describe(data.train).n, 6);
+    assert_int_equal(ln_data_describe(data.train).h, 2);
+    assert_int_equal(ln_data_describe(data.train).w, 3);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal((int)*(const float *)ln_data_image(data.train, i), train[i]);
+        assert_int_equal(ln_data_label(data.train, i), places[i]);
+    }
+    assert_int_equal(ln_data_describe(data.test).n, 2);
+    assert_int_equal(ln_data_label(data.test, 1), 2);
+    assert_int_equal((int)r.item[KEY_data_batch].number, 65536);
+    assert_int_equal((int)r.item[KEY_data_shuffle].number, 0);
+    const ln_preprocess how = ln_model_preprocess(model);
+    assert_true(how.scale >= 1 && how.scale <= 1 && how.mean >= 2 && how.mean <= 2 && how.std >= 4 && how.std <= 4);
+    ln_model_free(model);
+    recipe_data_free(&data);
+    recipe_free(&r);
+}
+
+static void recipes_that_choose_wrongly_are_told(void **state) {
+    static const struct {
+        const char *lines, *words;
+    } cases[] = {{"rows: 5-13", "x.yaml:3: rows: 5 to 13 were asked for, but there are 12"},
+                 {"rows: 0-3", "x.yaml:3: data.rows is '0-3'"},
+                 {"rows: 3-", "data.rows is '3-'"},
+                 {"rows: 4-3", "data.rows is '4-3'"},
+                 {"rows: 1-2-3", "data.rows is '1-2-3'"},
+                 {"rows: [1]", "x.yaml:3: data.rows is a list"},
+                 {"test_rows: 1-x", "x.yaml:3: data.test_rows is '1-x'"},
+                 {"classes: 0;1", "data.classes is '0;1'"},
+                 {"classes: \"[0, 1\"", "data.classes is '[0, 1'"},
+                 {"classes: \"0, 1]\"", "data.classes is '0, 1]'"},
+                 {"classes: \"0,\"", "data.classes is '0,'"},
+                 {"classes: [-1]", "data.classes is '-1'"},
+                 {"classes: 4", "x.yaml:3: classes: there is no class 4; the data have 0 to 3"},
+                 {"classes: all", "tells 3 classes apart, but the labels of"},
+                 {"normalize: 1/0", "data.normalize is '1/0'"},
+                 {"normalize: 1/2/3", "data.normalize is '1/2/3'"},
+                 {"shuffle: no", "data.shuffle is 'no', but must be true or false"}};
+    files *f = *state;
+    char   path[512], lines[800];
+    put_archive(f, path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(lines, sizeof lines, "  name: %.300s\n  %s", path, cases[i].lines);
+        refuse_recipe(f, lines, cases[i].words);
+    }
+}
+
 static bool open_and_keep(files *f, void *name, ln_error *error) {
     const int  wanted[] = {1};
     ln_data   *data = ln_data_open(f->context, name, NULL, NULL, error);
@@ -440,6 +572,9 @@ int main(void) {
         FILES_TEST(points_are_drawn_by_seed),
         FILES_TEST(noise_mixes_the_classes),
         FILES_TEST(wrong_arguments_of_generators_are_told),
+        FILES_TEST(names_have_parts),
+        FILES_TEST(recipes_choose_rows_and_classes),
+        FILES_TEST(recipes_that_choose_wrongly_are_told),
         FILES_TEST(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

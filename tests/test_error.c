@@ -58,7 +58,10 @@ static void memory_and_files(void **state) {
     (void)state;
     ln_error error = {0};
     assert_int_equal(ln_fail_memory(&error, "model", 4096), LN_E_MEMORY);
-    assert_string_equal(error.message, "out of memory: model needs 4096 bytes; make the batch or the model smaller");
+    assert_string_equal(
+        error.message,
+        "out of memory: model needs 4096 bytes more; take fewer images, a smaller batch or a smaller model, or "
+        "allow the process more memory");
     errno = ENOENT;
     assert_int_equal(ln_fail_io(&error, "open", "a/b.gz"), LN_E_IO);
     assert_string_equal(error.message, "cannot open 'a/b.gz': No such file or directory");

@@ -614,9 +614,13 @@ static void test_forged_json(void **state) {
     ln_safetensors file;
     const forged   good = forge(f, &file);
     check_json(f, &good, "{", "[", "is not JSON");
-    check_json(f, &good, "\"version\":1", "\"version\":2", "has no readable version and input");
+    check_json(f, &good, "\"version\":1", "\"version\":2", "has version 2, and version 1 is read");
+    check_json(f, &good, "\"version\":1", "\"version\":1.5", "has version 1.5, and version 1 is read");
+    check_json(f, &good, "\"version\":1", "\"version\":0", "has no readable version and input");
     check_json(f, &good, "\"version\":1", "\"version\":\"1\"", "has no readable version and input");
     check_json(f, &good, "[1,6,6]", "[1,6]", "has no readable version and input");
+    check_json(f, &good, "[1,6,6]", "[1.5,6,6]", "has no readable version and input");
+    check_json(f, &good, "[1,6,6]", "{\"c\":1,\"h\":6,\"w\":6}", "has no readable version and input");
     check_json(f, &good, "[1,6,6]", "[1,0,6]", "has no readable version and input");
     check_json(f, &good, "[1,6,6]", "[1,-6,6]", "has no readable version and input");
     check_json(f, &good, "[1,6,6]", "7", "has no readable version and input");
@@ -632,6 +636,8 @@ static void test_forged_json(void **state) {
     check_json(f, &good, "\"scale\":", "\"scale\":-", "must be above 0");
     check_json(f, &good, "[1,6,6]", "[100000,100000,100000]", "outside 1 to 2^28 values");
     check_json(f, &good, "\"classes\":[", "\"classes\":[\"a\",\"\"", "class");
+    check_json(f, &good, "\"mean\":", "\"mean\":1e300,\"men\":", "mean 1e+300");
+    check_json(f, &good, "\"classes\":[", "\"classes\":[\"a\\u0000b\"", "has a text with a NUL character");
     check_json(f, &good, "\"classes\":[", "\"classes\":[7", "has a class whose name is no text");
     check_json(f, &good, "\"classes\":[", "\"classes\":[\"\",\"b\",\"c\",\"d\",\"e\"",
                "has no list of classes that fits");

@@ -149,14 +149,14 @@ typedef struct entry {
 
 /* An archive in f's folder; method is libzip's. Returns its path in text. */
 static const char *put_npz(files *f, const char *name, const entry *entries, size_t n, int method, char text[512]) {
-    static blob arrays[8];
+    static blob members[8];
     zip_t      *archive = zip_open(files_path(f, name, text), ZIP_CREATE | ZIP_TRUNCATE, NULL);
     assert_non_null(archive);
     for (size_t i = 0; i < n; i++) {
         char member[80];
         snprintf(member, sizeof member, "%.64s.npy", entries[i].name);
-        npy(&arrays[i], entries[i].type, entries[i].shape, entries[i].values, entries[i].n_bytes);
-        zip_source_t     *source = zip_source_buffer(archive, arrays[i].bytes, arrays[i].n, 0);
+        npy(&members[i], entries[i].type, entries[i].shape, entries[i].values, entries[i].n_bytes);
+        zip_source_t     *source = zip_source_buffer(archive, members[i].bytes, members[i].n, 0);
         const zip_int64_t at = zip_file_add(archive, member, source, 0);
         assert_true(at >= 0);
         assert_int_equal(zip_set_file_compression(archive, (zip_uint64_t)at, method, 0), 0);
@@ -281,7 +281,7 @@ static void every_type_is_read(void **state) {
         ln_error       error = {0};                                                                          \
         ln_data *const data = ln_npy_parse(f->context, "a.npy", b.bytes, b.n, &error);                       \
         if (!data) fail_msg("%s: %s", name, error.message);                                                  \
-        const bool is_byte = !strchr(name, 'f') && (v[2] >= 0 && (double)v[2] <= 255);                       \
+        const bool is_byte = !strchr(name, 'f') && ((double)v[2] >= 0 && (double)v[2] <= 255);               \
         check_shape(data, 2, 2, 1, 1, !is_byte);                                                             \
         for (size_t i = 0; i < 4; i++) {                                                                     \
             const void *const image = ln_data_image(data, i / 2);                                            \
@@ -421,7 +421,7 @@ static void strange_arrays_are_told(void **state) {
     assert_non_null(strstr(error.message, "holds 1e+39"));
 }
 
-/* Every byte of an archive in turn is changed: an error, or data that can be used; sizes and sums are never believed. */
+/* Every byte of an archive in turn is changed: an error, or data that can be used; no size or sum is believed. */
 static void damage_is_told(void **state) {
     files        *f = *state;
     char          path[512];

@@ -418,6 +418,23 @@ static void test_wrong_options(void **state) {
     check_refused(&s, s.data, &o, LN_E_ARGUMENT, "train: batch=2000000 is outside 1 to 1048576");
     o = good, o.epochs = 0;
     check_refused(&s, s.data, &o, LN_E_ARGUMENT, "train: epochs=0 is outside 1 to 1000000");
+    o = good, o.every = 1000001;
+    check_refused(&s, s.data, &o, LN_E_ARGUMENT, "train: every=1000001 is outside 1 to 1000000");
+    o = good, o.min_delta = -0.5;
+    check_refused(&s, s.data, &o, LN_E_ARGUMENT, "train: min_delta=-0.5 is outside 0 to 1e+30");
+    o = good, o.monitor = "val_los";
+    check_refused(
+        &s, s.data, &o, LN_E_ARGUMENT,
+        "monitor is 'val_los', but must be auto, train_loss, train_accuracy, val_loss, val_accuracy, test_loss "
+        "or test_accuracy; did you mean 'val_loss'?");
+    o = good, o.monitor = "val_loss";
+    check_refused(&s, s.data, &o, LN_E_ARGUMENT,
+                  "monitor is 'val_loss', but there are no validation images: give some, or choose train_loss or "
+                  "train_accuracy");
+    o = good, o.monitor = "test_accuracy", o.validation = s.data;
+    check_refused(&s, s.data, &o, LN_E_ARGUMENT,
+                  "monitor is 'test_accuracy', but there are no test images: give some, or choose train_loss, "
+                  "train_accuracy, val_loss or val_accuracy");
     o = good, o.epochs = 1000001;
     check_refused(&s, s.data, &o, LN_E_ARGUMENT, "train: epochs=1000001 is outside 1 to 1000000");
     small_free(&s);
@@ -537,6 +554,8 @@ static void test_progress(void **state) {
         assert_int_equal(p->has_validation, done);
         assert_int_equal(p->has_test, done);
         assert_int_equal(p->train.n, p->step == 4 ? 75 : 20 * p->step);
+        assert_int_equal(p->batch.n, p->step == 4 ? 15 : 20);
+        if (!done) assert_int_equal(p->train.n_correct, p->batch.n_correct + (p->step > 1 ? p[-1].train.n_correct : 0));
         assert_true(p->lr == (i / 5 == 2 ? 0.1 : 0.2));
         assert_true(p->seconds > 0 && p->train.loss > 0);
         if (!done) continue;
@@ -589,6 +608,122 @@ static void test_schedules(void **state) {
         }
         small_free(&s);
     }
+}
+
+/* ------------------------------------------- intervals, early stopping, stalling */
+
+/* Measured after every other epoch and the last; a plateau looks at those epochs alone. */
+static void test_every(void **state) {
+    (void)state;
+    small            s = small_new(1);
+    told             t = {0};
+    ln_train_options o = LN_TRAIN_OPTIONS;
+    size_t           n_done = 0;
+    o.batch = N_SMALL, o.epochs = 7, o.every = 2, o.optimizer = "sgd lr=1e-30", o.validation = s.data;
+    o.schedule = "reduce_on_plateau patience=0 factor=0.5 eps=0", o.progress = listen, o.user = &t;
+    assert_int_equal(ln_train(s.model, s.data, &o, NULL), LN_OK);
+    for (size_t i = 0; i < t.calls; i++) {
+        const ln_progress *const p = &t.seen[i];
+        assert_true(p->lr == (p->epoch <= 4 ? 1e-30 : p->epoch <= 6 ? 5e-31 : 2.5e-31));
+        if (p->epoch_done) assert_int_equal(p->epoch, n_done < 3 ? 2 * ++n_done : 7);
+    }
+    assert_int_equal(t.n_epochs_done, 4);
+    assert_int_equal(t.calls, 7 + 4);
+    small_free(&s);
+}
+
+/* Epochs that a training of 20 takes. */
+static size_t epochs_taken(const char *optimizer, const char *monitor, size_t patience, double min_delta) {
+    small            s = small_new(1);
+    told             t = {0};
+    ln_train_options o = LN_TRAIN_OPTIONS;
+    o.batch = N_SMALL, o.epochs = 20, o.optimizer = optimizer, o.monitor = monitor, o.patience = patience;
+    o.min_delta = min_delta, o.in_order = true, o.progress = listen, o.user = &t, o.test = s.data;
+    assert_int_equal(ln_train(s.model, s.data, &o, NULL), LN_OK);
+    assert_true(t.last.epoch_done);
+    assert_int_equal(t.last.stopped, t.last.epoch < 20);
+    assert_string_equal(t.last.monitor, monitor ? monitor : "train_loss");
+    small_free(&s);
+    return t.last.epoch;
+}
+
+static void test_early_stopping(void **state) {
+    (void)state;
+    const char *const still = "sgd lr=1e-30", *const learns = "sgd lr=0.1";
+    const char *const monitors[] = {NULL, "train_accuracy", "test_loss", "test_accuracy"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(epochs_taken(still, monitors[i], 0, 0), 20);
+        for (size_t patience = 1; patience < 4; patience++)
+            assert_int_equal(epochs_taken(still, monitors[i], patience, 0), patience + 1);
+        assert_int_equal(epochs_taken(learns, monitors[i], 3, 10), 4); /* never by more than 10 */
+    }
+    assert_int_equal(epochs_taken(learns, "train_loss", 1, 0), 20);
+    assert_in_range(epochs_taken(learns, "train_loss", 1, 0.004), 3, 19); /* less and less */
+    /* by less than min_delta an epoch, and by more than it in eight: it is the last mark that counts */
+    assert_int_equal(epochs_taken("sgd lr=0.01", "train_loss", 8, 0.002), 20);
+    assert_in_range(epochs_taken("sgd lr=0.01", "train_loss", 1, 0.002), 2, 2);
+}
+
+/* Keeps the parameters that were there when the monitor was best. */
+typedef struct keeper {
+    const ln_model *model;
+    float          *best;
+    size_t          best_epoch, n_bytes;
+} keeper;
+
+static bool keep_best(void *user, const ln_progress *p) {
+    keeper *const k = user;
+    if (!p->epoch_done || !p->monitor_best) return true;
+    free(k->best);
+    k->best = net_weights(k->model, &k->n_bytes);
+    k->best_epoch = p->epoch;
+    return true;
+}
+
+static void test_restore_best(void **state) {
+    (void)state;
+    for (int with = 0; with < 4; with++) {
+        small            s = small_new(2);
+        keeper           k = {.model = s.model};
+        ln_train_options o = LN_TRAIN_OPTIONS;
+        size_t           n_bytes;
+        ln_memory        memory;
+        o.batch = 10, o.epochs = 7, o.optimizer = "sgd lr=3", o.restore_best = with & 1, o.ema = with & 2 ? 0.5 : 0;
+        o.progress = keep_best, o.user = &k;
+        assert_int_equal(ln_model_memory(s.model, 10, &o, &memory, NULL), LN_OK);
+        ln_trainer *const trainer = ln_trainer_new(s.model, s.data, &o, NULL);
+        assert_int_equal(ln_trainer_memory(trainer), memory.training);
+        ln_trainer_free(trainer);
+        assert_int_equal(ln_train(s.model, s.data, &o, NULL), LN_OK);
+        assert_in_range(k.best_epoch, 1, 6); /* or there would be nothing to see */
+        float *const now = net_weights(s.model, &n_bytes);
+        assert_int_equal(n_bytes, k.n_bytes);
+        assert_int_equal(memcmp(now, k.best, n_bytes) == 0, with & 1);
+        free(now);
+        free(k.best);
+        small_free(&s);
+    }
+}
+
+/* Weights a ten-thousandth of what they were learn nothing, and it is said of the first measurement alone; healthy ones
+ * are not blamed, however small the rate. */
+static void test_stalled(void **state) {
+    (void)state;
+    for (int is_small = 0; is_small < 2; is_small++)
+        for (int is_still = 0; is_still < 2; is_still++) {
+            small            s = small_new(1);
+            told             t = {0};
+            ln_train_options o = LN_TRAIN_OPTIONS;
+            for (size_t k = 0; k < ln_model_parameter_count(s.model) && is_small; k++)
+                for (size_t i = 0; i < ln_model_parameter(s.model, k).count; i++)
+                    ln_model_parameter(s.model, k).values[i] *= 1e-4F;
+            o.batch = 20, o.epochs = 2, o.progress = listen, o.user = &t;
+            o.optimizer = is_still ? "sgd lr=1e-6" : "sgd lr=0.1";
+            assert_int_equal(ln_train(s.model, s.data, &o, NULL), LN_OK);
+            for (size_t i = 0; i < t.calls; i++)
+                assert_int_equal(t.seen[i].stalled, is_small && t.seen[i].epoch_done && t.seen[i].epoch == 1);
+            small_free(&s);
+        }
 }
 
 /* ------------------------------------------------------------------- memory */
@@ -662,6 +797,39 @@ static void test_memory_is_as_said(void **state) {
         assert_int_equal(c.n_held, 0);
         assert_int_equal(c.now, 0);
     }
+}
+
+/* What an epoch allocates: nothing. */
+typedef struct watcher {
+    const counted *memory;
+    size_t         first, n_calls;
+} watcher;
+
+static bool watch(void *user, const ln_progress *p) {
+    watcher *const w = user;
+    (void)p;
+    if (w->n_calls++ == 0) w->first = w->memory->n_calls;
+    return w->memory->n_calls == w->first;
+}
+
+static void test_epochs_allocate_nothing(void **state) {
+    (void)state;
+    counted                  c = {0};
+    const ln_allocator       allocator = {count_allocate, count_release, &c};
+    const ln_context_options with = {.size = sizeof with, .n_threads = 2, .allocator = &allocator};
+    ln_context *const        context = ln_context_new(&with, NULL);
+    ln_model *const          model = net_model(context, digit, lenet5);
+    ln_data *const           data = first(context, 20);
+    watcher                  w = {.memory = &c};
+    ln_train_options         o = LN_TRAIN_OPTIONS;
+    o.batch = 20, o.epochs = 20, o.every = 3, o.ema = 0.9, o.restore_best = true, o.patience = 1000;
+    o.validation = o.test = data, o.monitor = "val_accuracy", o.progress = watch, o.user = &w;
+    assert_int_equal(ln_train(model, data, &o, NULL), LN_OK);
+    assert_int_equal(w.n_calls, 20 + 7);
+    ln_data_free(data);
+    ln_model_free(model);
+    ln_context_free(context);
+    assert_int_equal(c.n_held, 0);
 }
 
 /* ------------------------------------------------------ floating-point mode */
@@ -775,7 +943,12 @@ int main(void) {
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_every),
+        cmocka_unit_test(test_early_stopping),
+        cmocka_unit_test(test_restore_best),
+        cmocka_unit_test(test_stalled),
         cmocka_unit_test(test_memory_is_as_said),
+        cmocka_unit_test(test_epochs_allocate_nothing),
 #if defined(__x86_64__)
         cmocka_unit_test(test_mode_of_caller),
 #endif

@@ -35,8 +35,11 @@ ln_status(ln_fail)(ln_error *error, ln_status status, const char *format, ...) {
 }
 
 ln_status(ln_fail_memory)(ln_error *error, const char *what, size_t n_bytes) {
-    return ln_fail(error, LN_E_MEMORY, "out of memory: %s needs %zu bytes; make the batch or the model smaller", what,
-                   n_bytes);
+    return ln_fail(
+        error, LN_E_MEMORY,
+        "out of memory: %s needs %zu bytes more; take fewer images, a smaller batch or a smaller model, or allow "
+        "the process more memory",
+        what, n_bytes);
 }
 
 ln_status(ln_fail_io)(ln_error *error, const char *verb, const char *path) {

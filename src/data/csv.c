@@ -1,5 +1,5 @@
-/* CSV in two passes: the first counts lines and bytes, so that the second reads into memory of the final size. A line of
- * k numbers takes at least 2k bytes, so what a file can make us take is bounded by what it holds. */
+/* CSV in two passes: the first counts lines and bytes, so that the second reads into memory of the final size. A line
+ * of k numbers takes at least 2k bytes, so what a file can make us take is bounded by what it holds. */
 #include "data/csv.h"
 
 #include "base/number.h"
@@ -158,7 +158,7 @@ static bool cell_number(csv_cell cell, double *x) {
 }
 
 /* The number at *s, up to the cell's end. Digits that 53 bits hold, divided by a power of ten that they hold too, are
- * rounded once, correctly (Clinger, How to read floating point numbers accurately, 1990); the rest is ln_number_read's. */
+ * rounded once, correctly (Clinger, How to read floating point numbers accurately, 1990); others by ln_number_read. */
 static inline bool read_number(const char **s, char delimiter, double *x) {
     static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const char         *at = *s;

@@ -27,8 +27,8 @@ ln_status ln_npy_header(const ln_npy_source *source, ln_npy *npy, ln_error *erro
 ln_status ln_npy_values(ln_context *context, const ln_npy_source *source, const ln_npy *npy, ln_values *values,
                         ln_error *error);
 
-/* Images n, n × count, n × h × w, n × c × h × w or n × h × w × c as a data set; takes values over when it is made. labels
- * (n_labels; may be NULL) likewise. */
+/* Images n, n × count, n × h × w, n × c × h × w or n × h × w × c as a data set; takes values over when it is made.
+ * labels (one an image; may be NULL) likewise. */
 ln_data *ln_npy_images(ln_context *context, const char *name, const ln_npy *npy, ln_values *values, uint8_t *labels,
                        int n_classes, ln_error *error);
 

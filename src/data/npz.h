@@ -1,7 +1,8 @@
 /* NPZ, NumPy's zip archive of NPY arrays, as images and labels.
  *
- * An array's name says what it holds: a part (train, test, val) and a role (x, images, data, …; y, labels, targets, …) in
- * any order, with digits and signs between: x_train, train_images, test_y012. Names without a part are of every part. */
+ * An array's name says what it holds: a part (train, test, val) and a role (x, images, data, …; y, labels, targets, …)
+ * in any order, with digits and signs between: x_train, train_images, test_y012. Without a part in any of the names,
+ * they are of every part. */
 #ifndef LN_DATA_NPZ_H
 #define LN_DATA_NPZ_H
 

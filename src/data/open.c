@@ -89,7 +89,7 @@ static ln_data *open_idx(ln_context *context, const char *path, ln_error *error)
 /* Plain text, as far as its beginning shows. */
 static bool is_text(const unsigned char *bytes, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (bytes[i] < ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n') return false;
+        if ((bytes[i] < ' ' && !memchr("\t\r\n", bytes[i], 3)) || bytes[i] == 0x7f) return false;
     return n > 0;
 }
 

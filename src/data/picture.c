@@ -126,7 +126,6 @@ static ln_status fail_png(const char *name, int code, ln_error *error) {
 /* Reads the header into p (all but samples) and *format; a code of libspng's. */
 static int open_png(spng_ctx *png, const void *bytes, size_t n_bytes, ln_picture *p, int *format) {
     struct spng_ihdr header;
-    spng_set_image_limits(png, LN_PICTURE_MAX_SIDE, LN_PICTURE_MAX_SIDE);
     spng_set_chunk_limits(png, 1 << 20, 1 << 22); /* text and colour profiles; pixels are not counted */
     spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
     int code = spng_set_png_buffer(png, bytes, n_bytes);
@@ -184,7 +183,9 @@ ln_status ln_picture_decode(ln_context *context, const char *name, const void *b
                    name,
                    n_bytes == 0                                    ? "an empty file"
                    : n_bytes >= 3 && !memcmp(b, "\xff\xd8\xff", 3) ? "a JPEG"
-                                                                   : "not a picture that is known here");
+                   : n_bytes >= 3 && b[0] == 'P' && (b[1] == '3' || b[1] == '6') && is_space(b[2])
+                       ? "a colour PPM"
+                       : "not a picture that is known here");
 }
 
 /* ----------------------------------------------------------------- scaling */

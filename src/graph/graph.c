@@ -400,8 +400,10 @@ ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
 ln_status ln_model_set_preprocess(ln_model *model, ln_preprocess p, ln_error *error) {
     const bool fine = p.scale > 0 && p.scale <= 1e30 && p.std > 0 && p.std <= 1e30 && p.mean >= -1e30 && p.mean <= 1e30;
     if (!fine)
-        return ln_fail(error, LN_E_ARGUMENT, "preprocess: scale %g and std %g must be above 0, and all three finite",
-                       p.scale, p.std);
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "preprocess: scale %g, mean %g and std %g, but scale and std must be above 0, and all three "
+                       "between -1e30 and 1e30",
+                       p.scale, p.mean, p.std);
     model->preprocess = p;
     return LN_OK;
 }

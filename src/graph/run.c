@@ -479,7 +479,7 @@ static double total_of_squares(const ln_plan *p, bool of_weights) {
     return total;
 }
 
-/* What takes the norm of all gradients down to clip_norm: torch.nn.utils.clip_grad_norm_. Every thread finds the same. */
+/* What takes the norm of all gradients down to clip_norm: torch.nn.utils.clip_grad_norm_. Every thread finds it. */
 static double norm_scale(const ln_worker *w) {
     sum_squares(w, false);
     ln_threads_barrier(w->p->context->threads);

@@ -75,9 +75,16 @@ static ln_status in_file(const char *path, const ln_error *found, ln_error *erro
 /* Element i of a JSON array as a size, 0 when it is none. */
 static size_t size_at(const cJSON *array, int i) {
     const cJSON *const item = cJSON_GetArrayItem(array, i);
-    return cJSON_IsNumber(item) && item->valuedouble >= 1 && item->valuedouble < (double)(1 << 28)
-               ? (size_t)item->valuedouble
-               : 0;
+    const double       value = cJSON_IsNumber(item) ? item->valuedouble : 0;
+    const size_t       size = value >= 1 && value < (double)(1 << 28) ? (size_t)value : 0;
+    return (double)size == value ? size : 0;
+}
+
+/* A NUL character, escaped, in a text of the description: cJSON would end the text there. */
+static bool holds_nul(const char *json) {
+    for (const char *s = strchr(json, '\\'); s; s = s[1] ? strchr(s + 2, '\\') : NULL)
+        if (strncmp(s, "\\u0000", 6) == 0) return true;
+    return false;
 }
 
 static ln_status read_layers(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
@@ -161,8 +168,14 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
                             ln_error *error) {
     const cJSON *const version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const cJSON *const input = cJSON_GetObjectItemCaseSensitive(root, "input");
-    if (!cJSON_IsNumber(version) || version->valueint != VERSION || cJSON_GetArraySize(input) != 3 ||
-        size_at(input, 0) == 0 || size_at(input, 1) == 0 || size_at(input, 2) == 0) {
+    if (cJSON_IsNumber(version) && version->valuedouble > VERSION) {
+        ln_fail(error, LN_E_FORMAT,
+                "%s: its description of the model has version %.9g, and version %d is read: use a newer linnet", path,
+                version->valuedouble, VERSION);
+        return NULL;
+    }
+    if (!cJSON_IsNumber(version) || version->valuedouble < VERSION || !cJSON_IsArray(input) ||
+        cJSON_GetArraySize(input) != 3 || size_at(input, 0) == 0 || size_at(input, 1) == 0 || size_at(input, 2) == 0) {
         damaged(path, "has no readable version and input", error);
         return NULL;
     }
@@ -196,6 +209,7 @@ ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error) 
                 "%s: is a safetensors file without linnet's description of a model; use a file that linnet wrote",
                 path);
     else if (!root) damaged(path, "is not JSON", error);
+    else if (holds_nul(json)) damaged(path, "has a text with a NUL character", error);
     else model = read_model(context, path, &file, root, error);
     cJSON_Delete(root);
     ln_safetensors_free(&file);

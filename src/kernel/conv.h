@@ -141,8 +141,9 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
 
 /* --------------------------------------------------------- input gradient */
 
-/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of din; or of two rows that as many
- * rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own additions. */
+/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of din; or of two rows that as
+ * many rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own
+ * additions. */
 typedef struct conv_slide {
     const real  *weights;      /* packed [channel of in][kh][o][kw], at the first row's ky */
     const lanes *dout;         /* at the first row and column */

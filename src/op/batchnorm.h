@@ -11,13 +11,13 @@
  *
  * These are PyTorch's conventions. Elsewhere `momentum` is what stays, 1 - m, and running_var is of the biased σ².
  *
- * Sums     Σ (x - μ)² does not cancel: a block sums d = x - k and d² with k the mean of the channel's first row, which
- *          lies at most √rows deviations from the block's mean, and Σ d² - (Σ d)² / n is its own. Blocks are then merged:
- *          Σ over blocks of their own sum + n of the block · (its mean - μ)².
+ * Sums     Σ (x - μ)² does not cancel. Of a channel's block, d = x - k and d² are summed, with k the mean of its first
+ *          row, which lies at most √rows deviations from the block's mean; Σ d² - (Σ d)² / n is the block's own sum.
+ *          Blocks are then merged: the sum over them of their own and of n of the block · (its mean - μ)².
  * Order    Column w of a row goes to sum w mod 4, rows in order, lane by lane; then the four, the lanes (dead ones are
  *          0), and blocks in order. Dead lanes of dx are 0, as those of dy.
- * Source: Ioffe and Szegedy, "Batch normalization", 2015; torch.nn.BatchNorm1d and BatchNorm2d; Chan, Golub and LeVeque,
- * "Algorithms for computing the sample variance", 1983. */
+ * Source: Ioffe and Szegedy, "Batch normalization", 2015; torch.nn.BatchNorm1d and BatchNorm2d; Chan, Golub and
+ * LeVeque, "Algorithms for computing the sample variance", 1983. */
 #ifndef LN_OP_BATCHNORM_H
 #define LN_OP_BATCHNORM_H
 

@@ -340,8 +340,8 @@ static bool slides(const sizes *s) {
     return s->sw == 1 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1];
 }
 
-/* Rows of dout with a tap in row r of the padded input: n of them from lo, every step-th, the first with its row ky; the
- * next ones' rows of the kernel fall by fall. */
+/* Rows of dout with a tap in row r of the padded input: n of them from lo, every step-th, the first with its row ky;
+ * the next ones' rows of the kernel fall by fall. */
 typedef struct rows_behind {
     size_t lo, n, step, ky, fall;
 } rows_behind;

@@ -150,7 +150,8 @@ static inline void drop_range(const ln_task *t, const drop_rule *rule, size_t bl
 static inline vec drop_scale(const ln_task *t) { return v_splat((real)(1 / (1 - drop_p(t->node)))); }
 
 /* to = m · from for a row of w values; bits of successive values are `step` apart (0: one for all). */
-LN_INLINE void drop_row(const lanes *from, lanes *to, const uint16_t *bits, size_t step, size_t w, vec scale, bool adds) {
+LN_INLINE void drop_row(const lanes *from, lanes *to, const uint16_t *bits, size_t step, size_t w, vec scale,
+                        bool adds) {
     for (size_t i = 0; i < w; i++)
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
             const vec m = v_select(mask_from_bits((unsigned)bits[i * step] >> p), scale, v_zero());

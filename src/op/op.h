@@ -145,7 +145,8 @@ typedef struct ln_task {
     ln_view  in[LN_MAX_INPUTS], out, dout, din[LN_MAX_INPUTS];
     ln_write write[LN_MAX_INPUTS]; /* how to write din */
     void    *param[LN_MAX_TENSORS]; /* real, PyTorch's order: parameters, then buffers (which settle alone changes) */
-    void    *dparam[LN_MAX_PARAMS]; /* real: set by dparam (never added to) for the task's channels */
+    void    *dparam[LN_MAX_PARAMS]; /* real: set by dparam (never added to) for the task's channels, or by
+                                       dinput's meet; NULL where nobody wants it (frozen) */
     bool    *bad;                  /* LN_CHECKS: dparam sets bad[k] where a value of dparam[k] fails all_finite */
     void    *packed;               /* real: need.n_packed of them, filled by pack before a step */
     unsigned char *saved;          /* need.saved bytes a block, kept from forward to backward; NULL in inference */
@@ -192,7 +193,7 @@ typedef struct ln_kernel {
                                                              from what is saved (of all blocks), part of n_parts */
     ln_pass forward[2], dinput[2];                        /* the second pair for LN_CROSS_BATCH */
     void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order */
-    struct {                                              /* one image at a time, forward only; for heads and views */
+    struct {                                              /* one image at a time, forward only: what goes by channel */
         const char *(*refuse)(const ln_node *node);
         void (*prepare)(const ln_node *node, ln_need *need);
         void (*pack)(const ln_task *task);

@@ -79,7 +79,8 @@ static inline bool pool2d_window(const ln_node *node, size_t lo, size_t hi, size
      .help = "a last window that is not full counts too"}
 
 static inline size_t pool2d_out(axis a, bool ceil_mode) {
-    const size_t room = a.n + 2 * a.padding - pool2d_extent(a), out = (room + (ceil_mode ? a.stride - 1 : 0)) / a.stride;
+    const size_t room = a.n + 2 * a.padding - pool2d_extent(a);
+    const size_t out = (room + (ceil_mode ? a.stride - 1 : 0)) / a.stride;
     return ceil_mode && out * a.stride >= a.n + a.padding ? out : out + 1;
 }
 

@@ -2,7 +2,8 @@
  *
  *   begin = 1/div_factor, end = begin/final_div_factor                    as factors, of total steps from 0
  *   two phases:    begin → 1 until step pct_start·total - 1, 1 → end until step total - 1
- *   three phases:  begin → 1 until pct_start·total - 1, 1 → begin until 2·pct_start·total - 2, begin → end until total - 1
+ *   three phases:  begin → 1 until pct_start·total - 1, 1 → begin until 2·pct_start·total - 2,
+ *                  begin → end until total - 1
  *   within a phase from a to b, x the share of it that is done:
  *     cos: b + (a - b)·(1 + cos(π·x))/2        linear: a + (b - a)·x
  * PyTorch's cycle_momentum, which moves the momentum against the rate, is left out: momentum stays as it is given.

@@ -1,5 +1,6 @@
 /* Training: the order of the images, steps, epochs, and what is said when a value is not finite. */
 #include "base/clock.h"
+#include "train/monitor.h"
 #include "train/predict.h"
 
 #include <stdio.h>
@@ -16,9 +17,13 @@ struct ln_trainer {
     uint64_t         step;       /* steps done, over all epochs */
     ln_optimizer_id  optimizer;
     ln_pace          pace;
-    double           base, lr; /* the optimizer's rate, and that of the last step */
-    ln_metrics       epoch;    /* of its training images so far; only for a pace that watches */
-    ln_metrics       measured; /* of the validation images after it; n 0: not measured */
+    double           base, lr;  /* the optimizer's rate, and that of the last step */
+    ln_metrics       epoch;     /* of its training images so far; only for a pace that watches */
+    ln_metrics       measured;  /* of the validation images after it; n 0: not measured */
+    bool             validates; /* somebody measures them: ln_train */
+    ln_monitor       monitor;
+    float           *best; /* restore_best: the parameters of the best row, or NULL */
+    bool             has_best;
     _Alignas(16) unsigned char optimizer_args[LN_MAX_OPTIM_ARGS];
 };
 
@@ -31,7 +36,8 @@ static ln_status check_learning(const ln_train_options *o, ln_error *error) {
     } numbers[] = {{"clip_norm", o->clip_norm, 1e30},
                    {"clip_value", o->clip_value, 1e30},
                    {"l2", o->l2, 1e6},
-                   {"ema", o->ema, 0.999999}};
+                   {"ema", o->ema, 0.999999},
+                   {"min_delta", o->min_delta, 1e30}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!(numbers[i].value >= 0 && numbers[i].value <= numbers[i].high))
             return ln_fail(error, LN_E_ARGUMENT, "train: %s=%g is outside 0 to %g", numbers[i].name, numbers[i].value,
@@ -47,6 +53,7 @@ static ln_status check(const ln_trainer *t, ln_error *error) {
         return ln_fail(error, LN_E_ARGUMENT, "train: batch=%zu is outside 1 to %d", o->batch, LN_MAX_BATCH);
     if (o->epochs < 1 || o->epochs > 1000000)
         return ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs);
+    if (o->every > 1000000) return ln_fail(error, LN_E_ARGUMENT, "train: every=%zu is outside 1 to 1000000", o->every);
     ln_status status = check_learning(o, error);
     if (status == LN_OK) status = ln_model_finish(t->model, error);
     if (status == LN_OK) status = ln_batch_check("train", t->model, t->data, true, error);
@@ -84,8 +91,13 @@ static ln_plan_options plan_options(const ln_model *model, const ln_train_option
                              .squares = o->clip_norm > 0 || o->l2 > 0};
 }
 
+static size_t copy_bytes(const ln_model *model, const ln_train_options *o) {
+    return o->restore_best ? ln_copy_count(model) * sizeof(float) : 0;
+}
+
 static ln_status make(ln_trainer *t, ln_error *error) {
     ln_status status = check(t, error);
+    if (status == LN_OK) status = ln_monitor_new(&t->options, &t->monitor, error);
     if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
     if (status == LN_OK) t->base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
     if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->pace, error);
@@ -104,6 +116,9 @@ static ln_status make(ln_trainer *t, ln_error *error) {
     if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
     if (status == LN_OK && !(t->order = ln_allocate(context, t->n * sizeof *t->order)))
         status = ln_fail_memory(error, "train", t->n * sizeof *t->order);
+    const size_t n_copy = copy_bytes(t->model, &t->options);
+    if (status == LN_OK && n_copy > 0 && !(t->best = ln_allocate(context, n_copy)))
+        status = ln_fail_memory(error, "train", n_copy);
     return status;
 }
 
@@ -125,12 +140,15 @@ void ln_trainer_free(ln_trainer *trainer) {
     ln_plan_free(trainer->plan);
     ln_batch_room_free(context, &trainer->room);
     ln_release(context, trainer->order);
+    ln_release(context, trainer->best);
     ln_release(context, trainer);
 }
 
 size_t ln_trainer_steps_per_epoch(const ln_trainer *trainer) { return trainer->n_steps; }
 
-size_t ln_trainer_memory(const ln_trainer *trainer) { return trainer->plan->n_bytes; }
+size_t ln_trainer_memory(const ln_trainer *trainer) {
+    return trainer->plan->n_bytes + copy_bytes(trainer->model, &trainer->options);
+}
 
 void ln_trainer_swap_average(ln_trainer *trainer) {
     if (trainer->options.ema > 0 && trainer->step > 0) ln_run_swap_average(trainer->plan);
@@ -151,6 +169,7 @@ ln_status ln_model_memory(const ln_model *model, size_t batch, const ln_train_op
     if (status != LN_OK) return status;
     const ln_plan_options plan = plan_options(model, options, batch, optimizer, args);
     status = ln_plan_measure(writable, &plan, &found.training, error);
+    found.training += copy_bytes(model, options);
     if (status == LN_OK) *memory = found;
     return status;
 }
@@ -204,8 +223,8 @@ static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *e
                  t->model->node[bad]->op->name);
     else snprintf(what, sizeof what, "the loss is not finite");
     return ln_fail(error, LN_E_NOT_FINITE,
-                   "step %llu: %s; nothing was updated. The rate lr=%g is probably too high or the initial weights too "
-                   "large; try lr=%g or another init",
+                   "step %llu: %s, so nothing was updated: the rate lr=%g is probably too high or the initial weights "
+                   "too large; try lr=%g or another init",
                    (unsigned long long)t->step + 1, what, t->lr, t->lr / 10);
 }
 
@@ -229,9 +248,10 @@ static void add_metrics(ln_metrics *sum, const ln_metrics *m) {
     ln_fp_leave(mode);
 }
 
-/* Tells the pace what the epoch before this step has come to. */
+/* Tells the pace what the epoch before this step has come to; where validation images are measured, only of epochs
+ * after which they were. */
 static void watch_epoch(ln_trainer *t) {
-    if (t->step > 0)
+    if (t->step > 0 && (!t->validates || t->measured.n > 0))
         ln_pace_observe(&t->pace, t->base, t->step, t->n_steps, t->measured.n > 0 ? &t->measured : &t->epoch);
     t->epoch = t->measured = (ln_metrics){0};
 }
@@ -292,13 +312,12 @@ static bool tell(const ln_trainer *t, const ln_progress *p) {
 
 static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
     double seconds = 0, start = ln_seconds_now();
-    p->epoch_done = p->best = p->has_validation = p->has_test = false;
+    p->epoch_done = p->best = p->has_validation = p->has_test = p->monitor_best = p->stalled = false;
     p->train = (ln_metrics){0};
     for (p->step = 1; p->step <= t->n_steps; p->step++) {
-        ln_metrics      m = {0};
-        const ln_status status = ln_trainer_step(t, &m, error);
+        const ln_status status = ln_trainer_step(t, &p->batch, error);
         if (status != LN_OK) return status;
-        add_metrics(&p->train, &m);
+        add_metrics(&p->train, &p->batch);
         p->lr = t->lr;
         p->total_step = t->step;
         p->seconds = seconds + ln_seconds_now() - start;
@@ -317,33 +336,88 @@ static bool improves(const ln_metrics *now, const ln_metrics *best) {
     return now->accuracy > best->accuracy || (now->accuracy >= best->accuracy && now->loss < best->loss);
 }
 
-static void measure(ln_trainer *t, ln_evaluator *e, ln_progress *p, ln_metrics *best) {
+/* What measuring needs beside the trainer. */
+typedef struct gauge {
+    ln_evaluator evaluator;
+    ln_metrics   best;          /* of the validation images */
+    double       first_squares; /* of the weights before training; below 0: their first measurement is over */
+    float       *outputs;       /* of a block of images */
+} gauge;
+
+static ln_status gauge_new(const ln_trainer *t, gauge *g, ln_error *error) {
+    ln_context *const context = t->model->context;
+    const size_t      n_bytes = LN_LANES * ln_model_outputs(t->model) * sizeof(float);
+    *g = (gauge){.evaluator = {.model = t->model}, .best = {.accuracy = -1}};
+    const uint64_t mode = ln_fp_enter();
+    g->first_squares = ln_weight_squares(t->model);
+    ln_fp_leave(mode);
+    g->outputs = ln_allocate(context, n_bytes);
+    if (!g->outputs) return ln_fail_memory(error, "train", n_bytes);
+    if (!t->options.validation && !t->options.test) return LN_OK;
+    return ln_evaluator_new(t->model, 64 * (size_t)ln_context_threads(context), &g->evaluator, error);
+}
+
+static void gauge_free(const ln_trainer *t, gauge *g) {
+    ln_release(t->model->context, g->outputs);
+    ln_evaluator_free(&g->evaluator);
+}
+
+/* Looks once, after the first measured epoch. A batch of one image cannot be compared with itself. */
+static bool stalls(const ln_trainer *t, gauge *g, const ln_progress *p) {
+    const double before = g->first_squares;
+    g->first_squares = -1;
+    if (before <= 0 || p->batch.n < 2) return false;
+    const double change = ln_weight_squares(t->model) / before - 1;
+    return change < 2 * LN_STALL_CHANGE && change > -2 * LN_STALL_CHANGE &&
+           ln_output_spread(t->plan, p->batch.n, g->outputs) < LN_STALL_SPREAD;
+}
+
+static void measure(ln_trainer *t, gauge *g, ln_progress *p) {
+    const uint64_t mode = ln_fp_enter();
     p->has_validation = t->options.validation != NULL;
     p->has_test = t->options.test != NULL;
     if (p->has_validation) {
-        p->validation = ln_evaluator_run(e, t->options.validation, NULL, NULL);
-        p->best = improves(&p->validation, best);
-        if (p->best) *best = p->validation;
+        p->validation = ln_evaluator_run(&g->evaluator, t->options.validation, NULL, NULL);
+        p->best = improves(&p->validation, &g->best);
+        if (p->best) g->best = p->validation;
         t->measured = p->validation;
     }
-    if (p->has_test) p->test = ln_evaluator_run(e, t->options.test, NULL, NULL);
+    if (p->has_test) p->test = ln_evaluator_run(&g->evaluator, t->options.test, NULL, NULL);
+    p->stalled = stalls(t, g, p);
+    ln_monitor_observe(&t->monitor, p);
+    if (t->best && p->monitor_best) {
+        ln_copy_take(t->model, t->best);
+        t->has_best = true;
+    }
     p->epoch_done = true;
+    ln_fp_leave(mode);
 }
 
-static ln_status run_epochs(ln_trainer *t, ln_evaluator *e, ln_error *error) {
-    ln_progress p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
-    ln_metrics  best = {.accuracy = -1};
-    for (p.epoch = 1; p.epoch <= t->options.epochs; p.epoch++) {
+static ln_status run_epochs(ln_trainer *t, gauge *g, ln_error *error) {
+    const size_t every = t->options.every > 0 ? t->options.every : 1;
+    ln_progress  p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
+    t->validates = t->options.validation != NULL;
+    for (p.epoch = 1; p.epoch <= t->options.epochs && !p.stopped; p.epoch++) {
         const ln_status status = run_epoch(t, &p, error);
         if (status != LN_OK) return status;
+        if (p.epoch % every != 0 && p.epoch < t->options.epochs) continue;
         ln_trainer_swap_average(t);
-        measure(t, e, &p, &best);
+        measure(t, g, &p);
         const bool goes_on = tell(t, &p);
         ln_trainer_swap_average(t);
-        if (!goes_on && p.epoch < t->options.epochs)
+        if (!goes_on && p.epoch < t->options.epochs && !p.stopped)
             return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after epoch %zu", p.epoch);
     }
     return LN_OK;
+}
+
+/* To choose by the test images is allowed, and said. */
+static void warn_of_test(const ln_trainer *t) {
+    if (ln_monitor_tests(&t->monitor) && (t->options.patience > 0 || t->options.restore_best))
+        ln_warn(t->model->context,
+                "monitor=%s chooses by the test images, so what they measure is too good to be true of new images: "
+                "split off validation images to choose by",
+                t->options.monitor);
 }
 
 ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error) {
@@ -353,13 +427,15 @@ ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options 
         if (error) *error = found;
         return found.status;
     }
-    ln_evaluator e = {.model = model};
-    ln_status    status = LN_OK;
-    if (options->validation || options->test)
-        status = ln_evaluator_new(model, 64 * (size_t)ln_context_threads(model->context), &e, error);
-    if (status == LN_OK) status = run_epochs(t, &e, error);
+    gauge     g;
+    ln_status status = gauge_new(t, &g, error);
+    if (status == LN_OK) {
+        warn_of_test(t);
+        status = run_epochs(t, &g, error);
+    }
     ln_trainer_swap_average(t); /* for good */
-    ln_evaluator_free(&e);
+    if (status == LN_OK && t->has_best) ln_copy_put_back(model, t->best);
+    gauge_free(t, &g);
     ln_trainer_free(t);
     return status;
 }

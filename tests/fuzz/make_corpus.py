@@ -2,9 +2,11 @@
 """Makes the seeds of the fuzz targets: small files of every kind that a parser reads, in corpus/NAME/."""
 
 import gzip
+import io
 import json
 import os
 import struct
+import zipfile
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,6 +40,20 @@ def safetensors(header, values):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + values
+
+
+def npy(descr, shape, values, order=False, version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + values
+
+
+def npz(method, **arrays):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, array in arrays.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), array, method)
+    return file.getvalue()
 
 
 def tensor(begin, *shape):
@@ -77,6 +93,21 @@ def main():
     put("safetensors", "half", safetensors({"h": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}}, bytes(4)))
     put("safetensors", "overlap", safetensors({"a": tensor(0, 2), "b": tensor(4, 1)}, bytes(8)))
     put("safetensors", "deep", safetensors(b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", b""))
+
+    put("csv", "kaggle.csv", b"label,pixel0,pixel1\n3,0,255\n1,9,17\n")
+    put("csv", "points.csv", b"x,y,label\r\n0.5,-1.25,1\r\n-3e-2,.5,0\r\n")
+    put("csv", "bare.csv", b"0,1,2.5\n1,1,3\n\n0,300,1e5")
+    put("csv", "quoted.csv", b"\xef\xbb\xbf\"a,b\";\"label\"\n \"1\" ;\"2\"\n")
+    put("csv", "zipped.csv.gz", gzip.compress(b"a\tb\n1\t2\n", mtime=0))
+
+    put("npz", "bytes.npy", npy("|u1", "(2, 3)", bytes(6)))
+    put("npz", "floats.npy", npy("<f8", "(1, 2, 1, 3)", bytes(48), version=2))
+    put("npz", "fortran.npy", npy("<i4", "(2, 2)", bytes(16), order=True))
+    put("npz", "wide.npy", npy("<i8", "(2,)", b"\xff" * 16))
+    put("npz", "zipped.npy.gz", gzip.compress(npy("|b1", "(2,)", b"\x00\x01"), mtime=0))
+    put("npz", "stored.npz", npz(zipfile.ZIP_STORED, x_train=npy("|u1", "(2, 2)", bytes(4)), y_train=npy("<i8", "(2,)", bytes(16))))
+    put("npz", "deflated.npz", npz(zipfile.ZIP_DEFLATED, test_x012=npy("<f4", "(1, 1, 1, 2)", bytes(8)),
+                                   test_y012=npy("|u1", "(1, 2)", b"\x00\x01")))
 
 
 if __name__ == "__main__":

@@ -367,12 +367,14 @@ CASES = {
     "batchnorm2d": [
         case("batchnorm2d", A, 17), case("batchnorm2d", B, 1), case("batchnorm2d affine=false", C, 250),
         case("batchnorm2d momentum=0.3 eps=0.01", D, 16, scale=0.0625), case("batchnorm2d", D, 5, coarse=True),
-        case("batchnorm2d", (1, 1, 2), 1, scale=0.00390625), case("batchnorm2d affine=false", (17, 6, 3), 33, scale=64.0),
+        case("batchnorm2d", (1, 1, 2), 1, scale=0.00390625),
+        case("batchnorm2d affine=false", (17, 6, 3), 33, scale=64.0),
         case("batchnorm2d", (5, 1, 1), 17), case("batchnorm2d momentum=1", (3, 9, 4), 40),
     ],
     "layernorm": [
         case("layernorm", A, 17), case("layernorm", B, 1), case("layernorm", C, 250),
-        case("layernorm bias=false", D, 16, scale=0.0625), case("layernorm elementwise_affine=false", D, 5, coarse=True),
+        case("layernorm bias=false", D, 16, scale=0.0625),
+        case("layernorm elementwise_affine=false", D, 5, coarse=True),
         case("layernorm", (37, 1, 1), 17), case("layernorm eps=0.01 bias=false", (1, 4, 7), 33, scale=4.0),
         case("layernorm elementwise_affine=false", (120, 1, 1), 3), case("layernorm", (2, 1, 1), 17, scale=0.0078125),
     ],
