@@ -89,7 +89,8 @@ static ln_data *open_idx(ln_context *context, const char *path, ln_error *error)
 /* Plain text, as far as its beginning shows. */
 static bool is_text(const unsigned char *bytes, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if ((bytes[i] < ' ' && !memchr("\t\r\n", bytes[i], 3)) || bytes[i] == 0x7f) return false;
+        if ((bytes[i] < ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n') || bytes[i] == 0x7f)
+            return false;
     return n > 0;
 }
 
@@ -142,7 +143,7 @@ static ln_data *open_name(ln_context *context, const request *r, ln_error *error
     static const char mnist[] = "mnist";
     if (ln_generates(r->name)) return ln_generate(context, r->name, r->test, error);
     if (strcmp(r->name, mnist) == 0) return ln_mnist_open(context, r->test, r->folder, error);
-    if (strncmp(r->name, mnist, sizeof mnist - 1) || r->name[sizeof mnist - 1] != ':' || !access(r->name, F_OK))
+    if (strncmp(r->name, mnist, sizeof mnist - 1) != 0 || r->name[sizeof mnist - 1] != ':' || !access(r->name, F_OK))
         return open_file(context, r, error);
     ln_fail(error, LN_E_ARGUMENT, "'%.200s': MNIST has the parts mnist:train and mnist:test", r->name);
     return NULL;
