@@ -71,10 +71,8 @@ static bool log_step(training *t, const ln_progress *now) {
 /* After the first measured epoch: why its loss is what guessing gives. */
 static void say_stalled(const training *t, const ln_progress *now) {
     say("warning: nothing is learnt: the loss stays at %.4g, as after epoch %zu every image still gets the same "
-        "outputs "
-        "and the weights are as they were; they are probably too small for gradients to pass, or the rate is: try "
-        "another "
-        "init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is lost)",
+        "outputs and the weights are as they were; they are probably too small for gradients to pass, or the rate is: "
+        "try another init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is lost)",
         now->train.loss, now->epoch, t->recipe.file);
 }
 

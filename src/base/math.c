@@ -159,3 +159,9 @@ float ln_powf(float x, float y) {
     else z = ln_exp_double((double)y * ln_log_double(a));
     return (float)(signbit(x) && is_odd(y) ? -z : z);
 }
+
+size_t ln_first_not_finite(const float *values, size_t n) {
+    size_t i = 0;
+    while (i < n && isfinite(values[i])) i++;
+    return i;
+}

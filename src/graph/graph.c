@@ -202,7 +202,7 @@ static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line
 }
 
 static ln_status allocate_values(ln_model *model, ln_node *node, float *values[LN_MAX_TENSORS], ln_error *error) {
-    for (size_t k = 0; k < node->n_params + node->n_buffers; k++) {
+    for (size_t k = 0; k < ln_node_tensors(node); k++) {
         ln_param *const p = &node->param[k];
         snprintf(p->full_name, sizeof p->full_name, "%s.%s", node->name, p->name);
         const size_t n_bytes = p->count * sizeof(float);
@@ -373,7 +373,7 @@ size_t ln_model_class_count(const ln_model *model) {
 
 size_t ln_model_parameter_count(const ln_model *model) {
     size_t n = 0;
-    for (size_t i = 0; i < model->n_nodes; i++) n += model->node[i]->n_params + model->node[i]->n_buffers;
+    for (size_t i = 0; i < model->n_nodes; i++) n += ln_node_tensors(model->node[i]);
     return n;
 }
 
@@ -381,8 +381,8 @@ ln_parameter ln_model_parameter(const ln_model *model, size_t index) {
     ln_parameter out = {0};
     for (size_t i = 0; i < model->n_nodes; i++) {
         const ln_node *const node = model->node[i];
-        if (index >= node->n_params + node->n_buffers) {
-            index -= node->n_params + node->n_buffers;
+        if (index >= ln_node_tensors(node)) {
+            index -= ln_node_tensors(node);
             continue;
         }
         const ln_param *const p = &node->param[index];

@@ -40,7 +40,7 @@ ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error) {
     if (status != LN_OK) return status;
     const uint64_t mode = ln_fp_enter();
     for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < model->node[i]->n_params + model->node[i]->n_buffers; k++) {
+        for (size_t k = 0; k < ln_node_tensors(model->node[i]); k++) {
             ln_random random = ln_random_at(seed, LN_RANDOM_INIT, (uint32_t)i, k);
             draw(&model->node[i]->param[k], &model->node[i]->init, model->values[i][k], &random);
         }

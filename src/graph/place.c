@@ -438,7 +438,7 @@ static void lay_parameters(ln_plan *p, size_t *end) {
         for (size_t k = 0; k < n->node->n_params && n->policy == LN_POLICY_BLOCK; k++)
             n->partial[k] = take(end, ln_plan_round(n->node->param[k].count * p->element) * p->n_blocks);
         n->parameters = *end;
-        for (size_t k = 0; k < n->node->n_params + n->node->n_buffers && p->element != sizeof(float); k++)
+        for (size_t k = 0; k < ln_node_tensors(n->node) && p->element != sizeof(float); k++)
             take(end, n->node->param[k].count * p->element);
     }
 }

@@ -78,7 +78,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
         t.write[k] = n->write[k];
         if (p->options.training && n->write[k] != LN_SKIP) t.din[k] = view_of(w, p->gradient, n->tensor_in[k], block);
     }
-    for (size_t k = 0; k < node->n_params + node->n_buffers; k++) t.param[k] = parameter_at(p, n, k);
+    for (size_t k = 0; k < ln_node_tensors(node); k++) t.param[k] = parameter_at(p, n, k);
     for (size_t k = 0; k < node->n_params; k++) {
         if (n->policy != LN_POLICY_NONE) t.dparam[k] = gradient_at(p, n, k, block);
     }
@@ -241,12 +241,13 @@ static void meet(const ln_worker *w, const ln_unit *u, const ln_share *s, bool b
 
 /* -------------------------------------------------- parameter gradients */
 
-/* bad: what is known already; [lo, hi) is what remains to be looked at. */
-static void check_finite(const ln_worker *w, const ln_plan_node *n, size_t k, bool bad, size_t lo, size_t hi) {
-    const ln_plan *const p = w->p;
-    atomic_int *const    flags = (atomic_int *)(void *)(p->arena + p->finite_offset);
-    if (bad || (lo < hi && !p->options.kernels->all_finite(p->arena + n->gradient[k], lo, hi)))
-        atomic_store_explicit(&flags[(size_t)(n - p->node) * LN_MAX_PARAMS + k], 1, memory_order_relaxed);
+static void mark_bad(const ln_worker *w, const ln_plan_node *n, size_t k) {
+    atomic_int *const flags = (atomic_int *)(void *)(w->p->arena + w->p->finite_offset);
+    atomic_store_explicit(&flags[(size_t)(n - w->p->node) * LN_MAX_PARAMS + k], 1, memory_order_relaxed);
+}
+
+static void check_finite(const ln_worker *w, const ln_plan_node *n, size_t k, size_t lo, size_t hi) {
+    if (lo < hi && !w->p->options.kernels->all_finite(w->p->arena + n->gradient[k], lo, hi)) mark_bad(w, n, k);
 }
 
 static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s) {
@@ -260,7 +261,8 @@ static void dparam_batch(const ln_worker *w, const ln_unit *u, const ln_share *s
     call(w, head->kernel->dparam, &t, u->first, true);
     for (size_t k = 0; k < head->node->n_params; k++) {
         const size_t each = head->node->param[k].count / head->node->out.c;
-        check_finite(w, head, k, bad[k], t.c_lo * each, ln_plan_has(head, LN_CHECKS) ? t.c_lo * each : t.c_hi * each);
+        if (!ln_plan_has(head, LN_CHECKS)) check_finite(w, head, k, t.c_lo * each, t.c_hi * each);
+        else if (bad[k]) mark_bad(w, head, k);
     }
 }
 
@@ -279,7 +281,7 @@ static void reduce(const ln_worker *w, const ln_unit *u, const ln_share *s) {
             p->options.kernels->sum_partials(p->arena + n->partial[k], p->n_blocks,
                                              ln_plan_round(n->node->param[k].count * p->element) / p->element,
                                              p->arena + n->gradient[k], lo, hi);
-        check_finite(w, n, k, false, lo, hi);
+        check_finite(w, n, k, lo, hi);
     }
 }
 
@@ -445,9 +447,6 @@ static void *state_at(const ln_plan *p, const ln_plan_node *n, size_t k, size_t 
     return p->arena + at + ln_plan_round(n->node->param[k].count * p->element) * j;
 }
 
-/* What l2 and decay_weights_only mean by a weight: no bias, and nothing that begins as a constant (a scale). */
-static bool is_weight(const ln_param *param) { return !param->is_bias && !param->is_constant; }
-
 static double *squares_at(const ln_plan *p, bool of_weights) {
     return (double *)(void *)(p->arena + p->squares_offset) + (of_weights ? p->n_squares : 0);
 }
@@ -461,7 +460,7 @@ static void sum_squares(const ln_worker *w, bool of_weights) {
             const ln_plan_node *const n = &p->node[i];
             const ln_param *const     param = &n->node->param[k];
             const void *const         x = of_weights ? parameter_at(p, n, k) : p->arena + n->gradient[k];
-            const bool                counts = of_weights ? is_weight(param) : !n->node->learning.frozen;
+            const bool                counts = of_weights ? ln_is_weight(param) : !n->node->learning.frozen;
             size_t                    lo, hi;
             ln_part(ln_squares_of(param), w->t, w->n, &lo, &hi);
             for (size_t j = lo; j < hi; j++)
@@ -494,9 +493,9 @@ static void update_one(const ln_worker *w, const ln_plan_node *n, size_t k, cons
     const ln_param *const param = &n->node->param[k];
     ln_correction         correction = *common;
     ln_update             u = *step->update;
-    if (!is_weight(param)) correction.l2 = 0;
+    if (!ln_is_weight(param)) correction.l2 = 0;
     if (correction.scale < 1 || step->clip_value > 0 || correction.l2 > 0) u.correction = &correction;
-    u.spared = step->decay_weights_only && !is_weight(param);
+    u.spared = step->decay_weights_only && !ln_is_weight(param);
     u.lr *= n->node->learning.lr_factor;
     u.param = parameter_at(p, n, k);
     u.gradient = p->arena + n->gradient[k];
@@ -621,7 +620,7 @@ void ln_run_pack(ln_plan *plan) { run_job(&(ln_job){.p = plan}, pack_job); }
 
 void ln_run_load_parameters(ln_plan *plan) {
     for (size_t i = 0; i < plan->n_nodes && plan->element == sizeof(double); i++)
-        for (size_t k = 0; k < plan->node[i].node->n_params + plan->node[i].node->n_buffers; k++) {
+        for (size_t k = 0; k < ln_node_tensors(plan->node[i].node); k++) {
             double *const      to = parameter_at(plan, &plan->node[i], k);
             const float *const from = plan->model->values[i][k];
             for (size_t j = 0; j < plan->node[i].node->param[k].count; j++) to[j] = (double)from[j];

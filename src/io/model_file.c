@@ -2,6 +2,7 @@
  *   {"version": 1, "input": [c, h, w], "layers": ["conv2d 6 kernel=5 …", …], "loss": "cross_entropy",
  *    "preprocess": {"scale": …, "mean": …, "std": …}, "classes": ["0", "1", …]}
  * The layers are recipe lines, so that one grammar, with one set of checks, reads recipes and files. */
+#include "base/math.h"
 #include "graph/graph.h"
 #include "io/safetensors.h"
 
@@ -136,12 +137,6 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
     return status;
 }
 
-static bool all_finite(const float *values, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (!(values[i] - values[i] == 0)) return false;
-    return true;
-}
-
 static ln_status read_values(const char *path, const ln_safetensors *file, ln_model *model, ln_error *error) {
     const size_t n = ln_model_parameter_count(model);
     for (size_t i = 0; i < n; i++) {
@@ -151,7 +146,7 @@ static ln_status read_values(const char *path, const ln_safetensors *file, ln_mo
         if (t->rank != p.rank || memcmp(t->shape, p.shape, p.rank * sizeof p.shape[0]) != 0)
             return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path,
                            p.name);
-        if (!all_finite(t->values, t->count))
+        if (ln_first_not_finite(t->values, t->count) < t->count)
             return ln_fail(
                 error, LN_E_FORMAT,
                 "%s: the tensor '%s' holds values that are not finite; use weights from before they became so", path,

@@ -12,15 +12,7 @@
 
 #include "op/op.h"
 
-#ifdef LN_DESCRIPTOR
-
-static ln_status activation_infer(ln_node *node, ln_error *error) {
-    (void)error;
-    node->out = node->in[0];
-    return LN_OK;
-}
-
-#else
+#ifndef LN_DESCRIPTOR
 #include "kernel/kernel.h"
 
 /* What an activation's functions want to know of its arguments, in whatever order its file says. */

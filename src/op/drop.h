@@ -29,12 +29,6 @@ static inline double drop_p(const ln_node *node) { return ((const drop_args *)(c
         {0}                                                                                                  \
     }
 
-static ln_status drop_infer(ln_node *node, ln_error *error) {
-    (void)error;
-    node->out = node->in[0];
-    return LN_OK;
-}
-
 #else
 #include "kernel/kernel.h"
 

@@ -17,7 +17,7 @@ const ln_op ln_op_dropout2d = {
     .args_size = sizeof(drop_args),
     .traits = LN_LOCAL | LN_IN_PLACE | LN_RANDOM,
     .n_inputs = 1,
-    .infer = drop_infer,
+    .infer = ln_infer_same,
 };
 
 #else

@@ -32,7 +32,7 @@ const ln_op ln_op_elu = {
     .args_size = sizeof(elu_args),
     .traits = LN_LOCAL | LN_IN_PLACE | LN_NEEDS_OUT | LN_KINKS,
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

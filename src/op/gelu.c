@@ -36,7 +36,7 @@ const ln_op ln_op_gelu = {
     .args_size = sizeof(gelu_args),
     .traits = LN_LOCAL | LN_IN_PLACE | LN_NEEDS_IN,
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

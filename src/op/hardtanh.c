@@ -19,7 +19,7 @@ static ln_status infer(ln_node *node, ln_error *error) {
                             "min_val=%g is not below max_val=%g: nothing would pass; use a smaller min_val or a larger "
                             "max_val",
                             a->min_val, a->max_val);
-    return activation_infer(node, error);
+    return ln_infer_same(node, error);
 }
 
 static const ln_attr attrs[] = {

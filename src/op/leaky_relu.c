@@ -31,7 +31,7 @@ const ln_op ln_op_leaky_relu = {
     .args_size = sizeof(leaky_relu_args),
     .traits = LN_LOCAL | LN_IN_PLACE | LN_KINKS,
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

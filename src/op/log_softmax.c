@@ -14,14 +14,14 @@ const ln_op ln_op_log_softmax = {
     .attrs = softmax_attrs,
     .traits = LN_IN_PLACE | LN_NEEDS_OUT,
     .n_inputs = 1,
-    .infer = softmax_infer,
+    .infer = ln_infer_same,
 };
 
 #else
 
 static void forward(const ln_task *t) {
     const size_t n = t->node->out.c, from = t->in[0].channel, to = t->out.channel;
-    SOFTMAX_FOR_PIXELS(t, b, h, w, p) {
+    SOFTMAX_FOR_LANES(t, b, h, w, p) {
         const lanes *x = softmax_pixel(&t->in[0], b, h, w);
         lanes       *y = softmax_pixel(&t->out, b, h, w);
         const vec    top = softmax_largest(x, from, n, p);
@@ -37,7 +37,7 @@ static void dinput(const ln_task *t) {
     const size_t n = t->node->out.c, of_y = t->out.channel, of_dy = t->dout.channel, of_dx = t->din[0].channel;
     const bool   adds = t->write[0] == LN_ADD;
     if (t->write[0] == LN_SKIP) return;
-    SOFTMAX_FOR_PIXELS(t, b, h, w, p) {
+    SOFTMAX_FOR_LANES(t, b, h, w, p) {
         const lanes *y = softmax_pixel(&t->out, b, h, w), *dy = softmax_pixel(&t->dout, b, h, w);
         lanes       *dx = softmax_pixel(&t->din[0], b, h, w);
         vec          sum = v_zero();
@@ -51,5 +51,22 @@ static void dinput(const ln_task *t) {
     }
 }
 
-const ln_kernel LN_KERNEL(log_softmax) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+/* ------------------------------------------------------ one image at a time */
+
+static void run_image(const ln_task *t) {
+    const size_t n = t->node->out.c, from = t->in[0].channel, to = t->out.channel;
+    SOFTMAX_FOR_PIXELS(t, b, h, w) {
+        const lanes *x = softmax_pixel(&t->in[0], b, h, w);
+        lanes       *y = softmax_pixel(&t->out, b, h, w);
+        const vec    top = softmax_image_largest(x, from, n);
+        const vec    log_sum = v_log(softmax_image_sum(x, from, NULL, 0, n, top));
+        for (size_t g = 0; g * LN_LANES < n; g++)
+            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+                v_store(y[g * to].of + p, v_sub(v_sub(v_load(x[g * from].of + p), top), log_sum));
+    }
+}
+
+const ln_kernel LN_KERNEL(log_softmax) = {.image = {.refuse = softmax_refuse_image, .run = run_image},
+                                          .forward = {{.run = forward}},
+                                          .dinput = {{.run = dinput}}};
 #endif

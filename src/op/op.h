@@ -115,6 +115,14 @@ struct ln_op {
     size_t (*least_batch)(const ln_node *node);
 };
 
+/* Parameters and buffers. */
+static inline size_t ln_node_tensors(const ln_node *node) { return node->n_params + node->n_buffers; }
+/* What an L2 penalty and a decay of weights alone mean by a weight: no bias, and nothing that begins as a constant. */
+static inline bool ln_is_weight(const ln_param *param) { return !param->is_bias && !param->is_constant; }
+
+/* infer of ops whose output has its input's shape, and that is all. */
+ln_status ln_infer_same(ln_node *node, ln_error *error);
+
 /* Fills error with "layer NAME (OP): …" and returns status. */
 ln_status ln_fail_node(ln_error *error, ln_status status, const ln_node *node, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -172,8 +180,9 @@ typedef struct ln_need {
     size_t band_rows;     /* rows per dparam call, when the planner runs bands; 0: all */
     size_t grain;         /* out: ranges begin at multiples of this many output channels (1 by default) */
     size_t sum_grain;     /* out: output channels that dparam likes to be given at a time (1 by default) */
-    bool   sum_inputs;    /* out: under LN_POLICY_BATCH, dparam is shared out by channels of in[0], in sixteens: then
-                             c_lo and c_hi are of those, and it computes what all outputs have of them */
+    bool   sum_inputs;    /* out: under LN_POLICY_BATCH, dparam is shared out by channels of in[0], in sixteens (an op
+                             that asks for it has LN_CHECKS): then c_lo and c_hi are of those, and it computes what
+                             all outputs have of them */
     size_t choice[4];     /* out: whatever prepare decided (tile sizes): tasks give it back */
     size_t n_packed;      /* out: reals in packed */
     size_t scratch;       /* out: bytes for each thread */

@@ -40,6 +40,12 @@ const ln_op *ln_op_named(const char *word, bool loss, ln_error *error) {
     return NULL;
 }
 
+ln_status ln_infer_same(ln_node *node, ln_error *error) {
+    (void)error;
+    node->out = node->in[0];
+    return LN_OK;
+}
+
 ln_status ln_fail_node(ln_error *error, ln_status status, const ln_node *node, const char *format, ...) {
     char    text[400];
     va_list list;

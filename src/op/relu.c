@@ -17,7 +17,7 @@ const ln_op ln_op_relu = {
     .traits = LN_LOCAL | LN_IN_PLACE | LN_KINKS,
     .high = __builtin_inf(),
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

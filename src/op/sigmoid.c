@@ -17,7 +17,7 @@ const ln_op ln_op_sigmoid = {
     .low = 0,
     .high = 1,
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

@@ -10,24 +10,20 @@
 
 #ifdef LN_DESCRIPTOR
 
-static ln_status softmax_infer(ln_node *node, ln_error *error) {
-    (void)error;
-    node->out = node->in[0];
-    return LN_OK;
-}
-
 static const ln_attr softmax_attrs[] = {{0}};
 
 #else
 #include "kernel/kernel.h"
 #include "kernel/vmath.h"
 
-/* Every (block, row, column, part of the lanes). */
-#define SOFTMAX_FOR_PIXELS(t, b, h, w, p)                     \
-    for (size_t b = 0; b < (t)->n_blocks; b++)                \
-        for (size_t h = 0; h < (t)->node->out.h; h++)         \
-            for (size_t w = 0; w < (t)->node->out.w; w++)     \
-                for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+/* Every (block, row, column); every part of the lanes there. */
+#define SOFTMAX_FOR_PIXELS(t, b, h, w)                    \
+    for (size_t b = 0; b < (t)->n_blocks; b++)            \
+        for (size_t h = 0; h < (t)->node->out.h; h++)     \
+            for (size_t w = 0; w < (t)->node->out.w; w++)
+#define SOFTMAX_FOR_LANES(t, b, h, w, p) \
+    SOFTMAX_FOR_PIXELS(t, b, h, w)       \
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
 
 /* Channel 0 of a pixel; the next ones are a channel of the view apart. */
 static inline lanes *softmax_pixel(const ln_view *v, size_t b, size_t h, size_t w) { return view_row(v, b, 0, h) + w; }
@@ -36,6 +32,38 @@ LN_INLINE vec softmax_largest(const lanes *x, size_t channel, size_t n, size_t p
     vec top = v_load(x->of + p);
     for (size_t c = 1; c < n; c++) top = v_max(v_load(x[c * channel].of + p), top);
     return top;
+}
+
+/* ------------------------------------------------------ one image at a time */
+
+/* The channels of a pixel are the lanes of its groups; sums go value by value, in the channels' order. */
+LN_INLINE vec softmax_image_largest(const lanes *x, size_t group, size_t n) {
+    real top = x->of[0];
+    for (size_t c = 1; c < n; c++) {
+        const real v = x[c / LN_LANES * group].of[c % LN_LANES];
+        top = v > top ? v : top;
+    }
+    return v_splat(top);
+}
+
+/* z; e^(x[c] - m) goes to y (which may be x) unless that is NULL, and 0 to its lanes that are no channel. */
+LN_INLINE vec softmax_image_sum(const lanes *x, size_t from, lanes *y, size_t to, size_t n, vec top) {
+    real sum = 0;
+    for (size_t g = 0; g * LN_LANES < n; g++) {
+        const size_t left = n - g * LN_LANES;
+        lanes        e;
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+            v_store(e.of + p, v_exp(v_sub(v_load(x[g * from].of + p), top)));
+        for (size_t l = 0; l < LN_LANES; l++)
+            if (l < left) sum += e.of[l];
+            else e.of[l] = 0;
+        if (y) y[g * to] = e;
+    }
+    return v_splat(sum);
+}
+
+static const char *softmax_refuse_image(const ln_node *node) {
+    return node->input[0] < 0 ? "its input is the model's" : NULL;
 }
 #endif
 

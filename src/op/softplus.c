@@ -42,7 +42,7 @@ const ln_op ln_op_softplus = {
     .low = 0,
     .high = __builtin_inf(),
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

@@ -17,7 +17,7 @@ const ln_op ln_op_tanh = {
     .low = -1,
     .high = 1,
     .n_inputs = 1,
-    .infer = activation_infer,
+    .infer = ln_infer_same,
 };
 
 #else

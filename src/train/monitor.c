@@ -66,32 +66,26 @@ void ln_monitor_observe(ln_monitor *m, ln_progress *row) {
 
 /* -------------------------------------------------------------------- copy */
 
-static size_t n_tensors(const ln_node *node) { return node->n_params + node->n_buffers; }
-
 size_t ln_copy_count(const ln_model *model) {
     size_t count = 0;
     for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < n_tensors(model->node[i]); k++) count += model->node[i]->param[k].count;
+        for (size_t k = 0; k < ln_node_tensors(model->node[i]); k++) count += model->node[i]->param[k].count;
     return count;
 }
 
-void ln_copy_take(const ln_model *model, float *copy) {
+/* To the copy, or back from it. */
+static void copy_all(const ln_model *model, float *copy, bool back) {
     for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < n_tensors(model->node[i]); k++) {
+        for (size_t k = 0; k < ln_node_tensors(model->node[i]); k++) {
             const size_t count = model->node[i]->param[k].count;
-            memcpy(copy, model->values[i][k], count * sizeof *copy);
+            float *const values = model->values[i][k];
+            memcpy(back ? values : copy, back ? copy : values, count * sizeof *copy);
             copy += count;
         }
 }
 
-void ln_copy_put_back(ln_model *model, const float *copy) {
-    for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < n_tensors(model->node[i]); k++) {
-            const size_t count = model->node[i]->param[k].count;
-            memcpy(model->values[i][k], copy, count * sizeof *copy);
-            copy += count;
-        }
-}
+void ln_copy_take(const ln_model *model, float *copy) { copy_all(model, copy, false); }
+void ln_copy_put_back(ln_model *model, float *copy) { copy_all(model, copy, true); }
 
 /* ---------------------------------------------------------- nothing learnt */
 
@@ -100,7 +94,7 @@ double ln_weight_squares(const ln_model *model) {
     for (size_t i = 0; i < model->n_nodes; i++)
         for (size_t k = 0; k < model->node[i]->n_params; k++) {
             const ln_param *const p = &model->node[i]->param[k];
-            for (size_t j = 0; j < p->count && !p->is_bias && !p->is_constant; j++)
+            for (size_t j = 0; j < p->count && ln_is_weight(p); j++)
                 sum += (double)model->values[i][k][j] * (double)model->values[i][k][j];
         }
     return sum;

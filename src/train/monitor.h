@@ -24,7 +24,7 @@ bool ln_monitor_tests(const ln_monitor *monitor);
 /* All parameters and buffers of a model, one after the other. */
 size_t ln_copy_count(const ln_model *model);
 void   ln_copy_take(const ln_model *model, float *copy);
-void   ln_copy_put_back(ln_model *model, const float *copy);
+void   ln_copy_put_back(ln_model *model, float *copy);
 
 /* Nothing is learnt where, after the first measured epoch, the outputs are the same for all images (to within
  * LN_STALL_SPREAD, so that the loss is what guessing gives, to a thousandth) and the weights are as long as they were

@@ -1,5 +1,6 @@
 /* Using a model: loss and accuracy, predictions, and a planned prediction for one batch size. */
 #include "train/predict.h"
+#include "base/math.h"
 #include "train/batch.h"
 
 #include <string.h>
@@ -123,12 +124,12 @@ ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_met
 
 /* Outputs of n images from image `first` on, k each. */
 static ln_status check_outputs(const float *outputs, size_t first, size_t n, size_t k, ln_error *error) {
-    for (size_t i = 0; i < n * k; i++)
-        if (!(outputs[i] - outputs[i] == 0))
-            return ln_fail(error, LN_E_NOT_FINITE,
-                           "predict: the outputs for image %zu are not finite: the weights or the image are far too "
-                           "large for this network",
-                           first + i / k);
+    const size_t bad = ln_first_not_finite(outputs, n * k);
+    if (bad < n * k)
+        return ln_fail(error, LN_E_NOT_FINITE,
+                       "predict: the outputs for image %zu are not finite: the weights or the image are far too "
+                       "large for this network",
+                       first + bad / k);
     return LN_OK;
 }
 

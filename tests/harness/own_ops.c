@@ -3,17 +3,11 @@
 
 #include "base/cpu.h"
 
-static ln_status same_shape(ln_node *node, ln_error *error) {
-    (void)error;
-    node->out = node->in[0];
-    return LN_OK;
-}
-
 static ln_status infer_centre(ln_node *node, ln_error *error) {
     const size_t c = node->in[0].c;
     node->n_params = 1;
     node->param[0] = (ln_param){.name = "weight", .rank = 1, .dims = {c}, .count = c, .fan_in = 1, .fan_out = 1};
-    return same_shape(node, error);
+    return ln_infer_same(node, error);
 }
 
 /* NAME's kernel in each instruction set that was compiled. */
@@ -86,7 +80,7 @@ const ln_op own_drop = {.name = "drop",
                         .n_inputs = 1,
                         .args_size = sizeof(drop_args),
                         .traits = LN_LOCAL | LN_IN_PLACE | LN_RANDOM,
-                        .infer = same_shape,
+                        .infer = ln_infer_same,
                         .kernel = drop_kernel};
 const ln_op own_skew = {.name = "skew",
                         .help = "a gradient that is off",
@@ -94,5 +88,5 @@ const ln_op own_skew = {.name = "skew",
                         .n_inputs = 1,
                         .args_size = sizeof(skew_args),
                         .traits = LN_LOCAL,
-                        .infer = same_shape,
+                        .infer = ln_infer_same,
                         .kernel = skew_kernel};
