@@ -99,6 +99,16 @@ static const network networks[] = {
      {"conv2d 4 kernel=3 padding=1 as a", "centre init=normal std=1", "tanh", "add a", "conv2d 4 kernel=3 padding=1",
       "centre init=normal std=1", "flatten", "linear 5"},
      false},
+    {"behind a normalisation",
+     {3, 32, 32},
+     {"conv2d 24 kernel=3 padding=1 as a", "batchnorm2d", "add a", "relu", "maxpool2d 2", "conv2d 6 kernel=3",
+      "batchnorm2d affine=false", "tanh", "avgpool2d 2", "flatten", "linear 4"},
+     false},
+    {"frozen head before a join",
+     {2, 9, 9},
+     {"relu as x", "conv2d 4 kernel=3 padding=1 as a", "conv2d 4 kernel=1 frozen=true from x", "add a", "relu",
+      "flatten", "linear 4"},
+     false},
     {"random",
      {2, 9, 9},
      {"conv2d 6 kernel=3", "relu", "drop 0.3", "maxpool2d 2", "flatten", "drop", "linear 20", "drop 0.2", "linear 5"},
@@ -378,8 +388,8 @@ static void test_decisions(void **state) {
             assert_int_equal(ln_plan_new(model, &options, &plan, NULL), LN_OK);
             for (size_t u = 0; u < plan->n_units; u++) {
                 const ln_unit *const unit = &plan->unit[u];
-                by_rows |= !unit->forward.whole && unit->forward.rows < plan->node[unit->last].node->out.h;
-                by_channels |= !unit->backward.whole && unit->backward.channels < plan->node[unit->first].node->out.c;
+                by_rows |= unit->forward.rows < plan->node[unit->last].node->out.h;
+                by_channels |= unit->backward.channels < plan->node[unit->first].node->out.c;
                 parts |= unit->parts && batch == 33;
                 large_parts |= unit->parts && batch == 64;
             }

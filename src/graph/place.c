@@ -116,9 +116,10 @@ static void use(ln_slot *tensors, size_t tensor, const ln_use *at, size_t *segme
 }
 
 static void use_node(ln_plan *p, const ln_plan_node *n, ln_phase_kind kind, const ln_use *at, size_t *vs, size_t *gs) {
-    const bool   forward = kind == LN_PHASE_FORWARD || kind == LN_PHASE_FORWARD_2 || kind == LN_PHASE_MEET_FORWARD;
+    const bool   gives = kind == LN_PHASE_FORWARD_2 || (kind == LN_PHASE_FORWARD && !ln_plan_meets(p, n));
+    const bool   forward = gives || kind == LN_PHASE_FORWARD || kind == LN_PHASE_MEET_FORWARD;
     const size_t n_inputs = n->node->n_inputs;
-    if (forward || ln_plan_has(n, LN_NEEDS_OUT)) use(p->value, n->tensor_out, at, vs);
+    if (gives || (!forward && ln_plan_has(n, LN_NEEDS_OUT))) use(p->value, n->tensor_out, at, vs);
     for (size_t k = 0; k < n_inputs; k++)
         if (forward || ln_plan_has(n, LN_NEEDS_IN)) use(p->value, n->tensor_in[k], at, vs);
     if (forward) return;
@@ -127,13 +128,21 @@ static void use_node(ln_plan *p, const ln_plan_node *n, ln_phase_kind kind, cons
         if (n->write[k] != LN_SKIP && kind != LN_PHASE_DPARAM) use(p->gradient, n->tensor_in[k], at, gs);
 }
 
+/* Does the phase run the layers behind the head too? */
+static bool runs_all(const ln_plan *p, const ln_phase *phase) {
+    const ln_plan_node *const head = &p->node[p->unit[phase->unit].first];
+    return phase->kind == LN_PHASE_BACKWARD ||
+           phase->kind == (ln_plan_meets(p, head) ? LN_PHASE_FORWARD_2 : LN_PHASE_FORWARD);
+}
+
 static void use_unit(ln_plan *p, const ln_phase *phase, const ln_use *at, size_t *vs, size_t *gs) {
     const ln_unit *const u = &p->unit[phase->unit];
-    const bool           head_only = phase->kind != LN_PHASE_FORWARD && phase->kind != LN_PHASE_BACKWARD;
-    for (size_t i = u->first; i <= (head_only ? u->first : u->last); i++) {
+    for (size_t i = u->first; i <= (runs_all(p, phase) ? u->last : u->first); i++) {
         /* In its BACKWARD phase a head only adds up parameter gradients: its input's gradient is DINPUT's. */
-        const bool dparam = i == u->first && phase->kind == LN_PHASE_BACKWARD && ln_plan_has(&p->node[i], LN_HEAD);
-        if (p->node[i].runs) use_node(p, &p->node[i], dparam ? LN_PHASE_DPARAM : phase->kind, at, vs, gs);
+        const bool    dparam = i == u->first && phase->kind == LN_PHASE_BACKWARD && ln_plan_has(&p->node[i], LN_HEAD);
+        ln_phase_kind kind = dparam ? LN_PHASE_DPARAM : phase->kind;
+        if (i > u->first && kind == LN_PHASE_FORWARD_2) kind = LN_PHASE_FORWARD;
+        if (p->node[i].runs) use_node(p, &p->node[i], kind, at, vs, gs);
     }
 }
 
@@ -164,11 +173,19 @@ static bool inside(const ln_plan *p, const ln_slot *tensors, size_t base, const 
     return true;
 }
 
+/* Where the gradient of a tensor inside a unit is needed, by the head's phases too. */
+static ln_place gradient_place(const ln_plan *p, const ln_unit *u, size_t tensor) {
+    const ln_plan_node *const head = &p->node[u->first];
+    const bool                heads = p->gradient[head->tensor_out].base == tensor; /* the head's own dout */
+    if (ln_plan_meets(p, head)) return heads ? p->gradient[tensor].place : LN_PLACE_BAND;
+    if (head->policy == LN_POLICY_BATCH) return p->gradient[tensor].place;
+    return head->write[0] == LN_SKIP ? LN_PLACE_BAND : u->parts ? p->gradient[tensor].place : LN_PLACE_BLOCK;
+}
+
 /* Tensors that never leave their unit need a band, or a block, of one thread. */
 static void narrow_places(ln_plan *p) {
     for (size_t i = 0; i < p->n_units; i++) {
-        const ln_unit *const      u = &p->unit[i];
-        const ln_plan_node *const head = &p->node[u->first];
+        const ln_unit *const u = &p->unit[i];
         if (!u->per_block) continue;
         for (size_t t = u->first + 1; t <= u->last; t++) {
             ln_slot *const v = &p->value[t], *const g = &p->gradient[t];
@@ -177,8 +194,7 @@ static void narrow_places(ln_plan *p) {
                 for (size_t s = t; s <= u->last; s++) kept |= p->value[s].base == t && needed_backward(p, s);
                 if (!kept) v->place = LN_PLACE_BAND;
             }
-            if (g->base == t && inside(p, p->gradient, t, u) && head->policy != LN_POLICY_BATCH && p->options.training)
-                g->place = head->write[0] == LN_SKIP ? LN_PLACE_BAND : u->parts ? g->place : LN_PLACE_BLOCK;
+            if (g->base == t && inside(p, p->gradient, t, u) && p->options.training) g->place = gradient_place(p, u, t);
         }
     }
 }
@@ -250,26 +266,28 @@ static size_t part_channels(const ln_plan *p, const ln_unit *u) {
  * cache; and a band should be large, as every one costs a call of each layer. Forward, rows of all channels come first:
  * they read the input's rows once. Backward, channels with all their rows: then the head's parameter gradient is a sum
  * in registers from beginning to end; where even a grain of channels is too large for that, rows of all channels, with
- * the sums kept between bands, unless the sums themselves are too many. */
+ * the sums kept between bands, unless the sums themselves are too many. A head that meets reads each channel by itself:
+ * channels come first, and going back, when it sums, all of their rows. */
 static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const ln_plan_node *const head = &p->node[u->first];
     const ln_shape            s = p->value[head->tensor_out].shape;
     const size_t grain = backward ? head->need.sum_grain : head->need.grain, rows = p->node[u->last].node->out.h;
     const size_t row_bytes = s.w * lanes_bytes(p), per_row = (s.h + rows - 1) / rows;
-    const size_t channels = part_channels(p, u);
-    *band = (ln_band){rows, channels, true};
+    const size_t channels = part_channels(p, u), map = grain * s.h * row_bytes;
+    const bool   meets = ln_plan_meets(p, head);
+    *band = (ln_band){rows, channels};
     if (u->first == u->last || !u->per_block) return;
     if (channels * s.h * row_bytes <= BAND_BYTES) return;
-    band->whole = false;
-    if (backward && grain * s.h * row_bytes <= MAP_BYTES) {
-        band->channels = MAP_BYTES / (grain * s.h * row_bytes) * grain;
+    if ((backward || meets) && map <= MAP_BYTES) {
+        band->channels = MAP_BYTES / map * grain;
         return;
     }
-    if (backward && ln_plan_weight_bytes(head) * LN_LANES > SUM_BYTES) {
+    if (backward && (meets || ln_plan_weight_bytes(head) * LN_LANES > SUM_BYTES)) {
         band->channels = grain;
         return;
     }
-    band->rows = BAND_BYTES / (channels * per_row * row_bytes);
+    if (meets) band->channels = grain;
+    band->rows = BAND_BYTES / (band->channels * per_row * row_bytes);
     if (band->rows >= 1) return;
     band->rows = 1;
     if (backward) return;

@@ -74,19 +74,26 @@ static bool rows_part(const ln_node *node) {
     return true;
 }
 
+/* May others run behind it? */
+static bool leads(const ln_plan *p, const ln_plan_node *n) {
+    return ln_plan_has(n, LN_HEAD) || (ln_plan_meets(p, n) && ln_plan_has(n, LN_LOCAL));
+}
+
+/* May node i run behind node i - 1 in its unit? */
+static bool follows(const ln_plan *p, size_t i) {
+    const ln_plan_node *const n = &p->node[i];
+    return ln_plan_has(n, LN_LOCAL) && !ln_plan_has(n, LN_LOSS) && !ln_plan_meets(p, n) && n->tensor_in[0] == i &&
+           ln_plan_consumers(p, i) == 1 && rows_part(n->node);
+}
+
 static void form_units(ln_plan *p) {
     for (size_t i = 0; i < p->n_nodes;) {
         ln_unit *const u = &p->unit[p->n_units++];
         const ln_shape s = p->node[i].node->out;
+        const bool     alone = p->options.keep_all || !leads(p, &p->node[i]);
         u->first = i;
         u->per_block = s.h * s.w >= SHARE_POSITIONS;
-        for (i++; i < p->n_nodes && i < u->first + LN_MAX_UNIT && !p->options.keep_all; i++) {
-            const ln_plan_node *const n = &p->node[i];
-            if (!ln_plan_has(&p->node[u->first], LN_HEAD) || !ln_plan_has(n, LN_LOCAL) || ln_plan_has(n, LN_LOSS) ||
-                (ln_plan_has(n, LN_CROSS_BATCH) && p->options.training) || n->tensor_in[0] != i ||
-                ln_plan_consumers(p, i) != 1 || !rows_part(n->node))
-                break;
-        }
+        for (i++; i < p->n_nodes && i < u->first + LN_MAX_UNIT && !alone && follows(p, i);) i++;
         u->last = i - 1;
     }
 }
@@ -175,27 +182,25 @@ static void want_segment(ln_plan *p, bool parts) {
 static void forward_phases(ln_plan *p, size_t unit) {
     const ln_plan_node *const head = &p->node[p->unit[unit].first];
     want_segment(p, p->unit[unit].parts);
-    if (ln_plan_has(head, LN_CROSS_BATCH)) {
-        if (p->options.training) {
-            add_phase(p, LN_PHASE_FORWARD, unit);
-            begin_segment(p, true, true);
-            add_phase(p, LN_PHASE_MEET_FORWARD, unit);
-            begin_segment(p, p->unit[unit].parts, p->unit[unit].parts);
-        }
-        add_phase(p, LN_PHASE_FORWARD_2, unit);
-    } else add_phase(p, LN_PHASE_FORWARD, unit);
+    add_phase(p, LN_PHASE_FORWARD, unit);
+    if (!ln_plan_meets(p, head)) return;
+    begin_segment(p, true, true);
+    add_phase(p, LN_PHASE_MEET_FORWARD, unit);
+    begin_segment(p, p->unit[unit].parts, p->unit[unit].parts);
+    add_phase(p, LN_PHASE_FORWARD_2, unit);
 }
 
 static void backward_phases(ln_plan *p, size_t unit) {
     const ln_unit *const      u = &p->unit[unit];
     const ln_plan_node *const head = &p->node[u->first];
     bool                      wanted = head->policy != LN_POLICY_NONE;
-    for (size_t k = 0; k < head->node->n_inputs; k++) wanted |= head->write[k] != LN_SKIP;
+    for (size_t i = u->first; i <= u->last; i++) /* behind a head that learns nothing, a join has another input */
+        for (size_t k = 0; k < p->node[i].node->n_inputs; k++) wanted |= p->node[i].write[k] != LN_SKIP;
     if (!wanted) return;
     want_segment(p, u->parts);
     if (!ln_plan_has(head, LN_HEAD) || u->last > u->first || head->policy == LN_POLICY_BLOCK)
         add_phase(p, LN_PHASE_BACKWARD, unit);
-    if (ln_plan_has(head, LN_CROSS_BATCH)) {
+    if (ln_plan_meets(p, head)) {
         begin_segment(p, true, true);
         add_phase(p, LN_PHASE_MEET_BACKWARD, unit);
         begin_segment(p, u->parts, u->parts);

@@ -1,8 +1,8 @@
 /* A plan: everything that can be decided before the first step.
  *
- * The model's layers are grouped into units: a head (a convolution, a linear layer) and the local layers behind it
- * (activation, pooling), which run together by bands of rows and channels, so that what lies between them stays in the
- * first-level cache. Units are lined up in segments. In a segment by blocks a thread takes its blocks through all of
+ * The model's layers are grouped into units: a head (a convolution, a linear layer, a normalisation over the batch) and
+ * the local layers behind it (activation, pooling, addition), which run together by bands of rows and channels, so that
+ * what lies between them stays in the first-level cache. Units are lined up in segments. In a segment by blocks a thread takes its blocks through all of
  * the segment's phases, a chunk of blocks at a time; forward and backward of the last segment are one, so activations
  * sit in the cache until the backward needs them. In a segment by parts all threads share the work of every phase,
  * channel by channel, and meet after each: for batches of fewer blocks than threads, and for weights too large to be
@@ -72,7 +72,7 @@ typedef struct ln_plan_node {
 } ln_plan_node;
 
 /* Bands of a unit: row steps of the last layer's output, channel steps of the head's. */
-typedef struct ln_band { size_t rows, channels; bool whole; } ln_band;
+typedef struct ln_band { size_t rows, channels; } ln_band;
 
 typedef struct ln_unit {
     size_t  first, last;   /* plan nodes */
@@ -83,11 +83,13 @@ typedef struct ln_unit {
 
 typedef enum ln_phase_kind {
     LN_PHASE_FILL,      /* images into the model's input */
-    LN_PHASE_FORWARD,   /* all layers of a unit */
-    LN_PHASE_BACKWARD,  /* input gradients of all but the head, and its partial parameter gradients */
+    LN_PHASE_FORWARD,   /* all layers of a unit; the first pass of a head that meets, alone */
+    LN_PHASE_BACKWARD,  /* input gradients of all but the head, and its partial parameter gradients, or the first pass
+                           of one that meets */
     LN_PHASE_DINPUT,    /* the head's input gradient */
     LN_PHASE_MEET_FORWARD, LN_PHASE_MEET_BACKWARD, /* once, between the two passes of LN_CROSS_BATCH */
-    LN_PHASE_FORWARD_2, LN_PHASE_BACKWARD_2,       /* their second passes */
+    LN_PHASE_FORWARD_2,  /* the second pass, and the layers behind it */
+    LN_PHASE_BACKWARD_2, /* the head's second pass */
     LN_PHASE_DPARAM,    /* LN_POLICY_BATCH: over the whole batch */
     LN_PHASE_REDUCE     /* LN_POLICY_BLOCK: partial sums to the gradient; LN_POLICY_MEET: only the watch over it */
 } ln_phase_kind;
@@ -153,5 +155,10 @@ static inline size_t ln_plan_states(const ln_plan *p, const ln_plan_node *n) {
 
 /* Has its op any of these traits? */
 static inline bool ln_plan_has(const ln_plan_node *n, unsigned traits) { return (n->node->op->traits & traits) != 0; }
+
+/* Does it look at the whole batch before it gives anything out? */
+static inline bool ln_plan_meets(const ln_plan *p, const ln_plan_node *n) {
+    return p->options.training && ln_plan_has(n, LN_CROSS_BATCH);
+}
 
 #endif

@@ -141,7 +141,7 @@ typedef struct ln_place_in_unit {
 
 static ln_place_in_unit band_at(const ln_plan *p, const ln_unit *u, const ln_band *band, size_t c, size_t c_end,
                                 size_t h) {
-    ln_place_in_unit at = {.c_lo = c, .c_hi = least(c + band->channels, c_end)};
+    ln_place_in_unit at = {.c_lo = c, .c_hi = c + least(band->channels, c_end - c)};
     const size_t     end = least(h + band->rows, p->node[u->last].node->out.h);
     for (size_t i = u->first; i <= u->last; i++)
         ln_unit_rows(p, u, i, h, end, &at.lo[i - u->first], &at.hi[i - u->first]);
@@ -177,16 +177,20 @@ static void (*forward_of(const ln_plan *p, const ln_plan_node *n, int pass))(con
 
 static void forward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s, int pass) {
     const ln_plan *const p = w->p;
+    const bool           alone = pass == 0 && ln_plan_meets(p, &p->node[u->first]); /* it sums whole channels */
+    const size_t         last = alone ? u->first : u->last, rows = p->node[u->last].node->out.h;
+    const ln_band        band = alone ? (ln_band){rows, SIZE_MAX} : u->forward;
     ln_task              tasks[LN_MAX_UNIT];
     size_t               c_lo, c_hi;
     make_tasks(w, u, s, tasks);
     grain_part(tasks[0].c_hi, p->node[u->first].need.grain, s, &c_lo, &c_hi);
-    for (size_t c = c_lo; c < c_hi; c += u->forward.channels)
-        for (size_t h = 0; h < p->node[u->last].node->out.h; h += u->forward.rows) {
-            const ln_place_in_unit at = band_at(p, u, &u->forward, c, c_hi, h);
+    for (size_t c = c_lo; c < c_hi; c = least(band.channels, c_hi - c) + c)
+        for (size_t h = 0; h < rows; h += band.rows) {
+            const ln_place_in_unit at = band_at(p, u, &band, c, c_hi, h);
             set_band(p, u, tasks, &at);
-            for (size_t i = u->first; i <= u->last; i++)
-                if (p->node[i].runs) call(w, forward_of(p, &p->node[i], pass), &tasks[i - u->first], i, false);
+            for (size_t i = u->first; i <= last; i++)
+                if (p->node[i].runs)
+                    call(w, forward_of(p, &p->node[i], i == u->first ? pass : 0), &tasks[i - u->first], i, false);
         }
 }
 
@@ -216,7 +220,7 @@ static void backward_unit(const ln_worker *w, const ln_unit *u, const ln_share *
         for (size_t h = 0; h < p->node[u->last].node->out.h; h += u->backward.rows) {
             const ln_place_in_unit at = band_at(p, u, &u->backward, c, c_hi, h);
             set_band(p, u, tasks, &at);
-            for (size_t i = u->last; i > u->first; i--)
+            for (size_t i = u->last; i > u->first && pass == 0; i--)
                 call(w, p->node[i].kernel->dinput[0].run, &tasks[i - u->first], i, true);
             if (!heads && head->runs) call(w, head->kernel->dinput[pass].run, &tasks[0], u->first, true);
             if (heads && head->policy == LN_POLICY_BLOCK) call(w, head->kernel->dparam, &tasks[0], u->first, true);

@@ -103,6 +103,7 @@ typedef struct conv_sum {
     bool         adds;      /* go on from what sums holds */
     size_t       n_blocks, rows, columns;
     size_t       dout_block, dout_channel, dout_row, in_block, in_row_step, in_step;
+    size_t       in_ahead;    /* from in to what will be read next, which is fetched meanwhile */
 } conv_sum;
 
 LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
@@ -116,18 +117,25 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
             for (size_t y = 0; y < s->rows; y++) {
                 const lanes *dy = s->dout + b * s->dout_block + y * s->dout_row;
                 const lanes *in = s->in + b * s->in_block + y * s->in_row_step;
+                LN_UNROLL for (int k = 0; k + 1 < kt; k++) __builtin_prefetch(in + s->in_ahead + k);
                 for (size_t x = 0; x < s->columns; x++, dy++, in += s->in_step) {
                     vec few[CONV_MAX];
+                    __builtin_prefetch(in + s->in_ahead + kt - 1);
                     if (ot <= kt) {
                         LN_UNROLL for (int o = 0; o < ot; o++) few[o] = v_load(dy[(size_t)o * s->dout_channel].of + p);
                         LN_UNROLL for (int k = 0; k < kt; k++) {
-                            const vec value = v_load(in[k].of + p);
+                            vec value = v_load(in[k].of + p);
+                            LN_KEEP(value);
                             LN_UNROLL for (int o = 0; o < ot; o++) acc[o][k] = v_fma(few[o], value, acc[o][k]);
                         }
                     } else {
-                        LN_UNROLL for (int k = 0; k < kt; k++) few[k] = v_load(in[k].of + p);
+                        LN_UNROLL for (int k = 0; k < kt; k++) {
+                            few[k] = v_load(in[k].of + p);
+                            LN_KEEP(few[k]);
+                        }
                         LN_UNROLL for (int o = 0; o < ot; o++) {
-                            const vec value = v_load(dy[(size_t)o * s->dout_channel].of + p);
+                            vec value = v_load(dy[(size_t)o * s->dout_channel].of + p);
+                            LN_KEEP(value);
                             LN_UNROLL for (int k = 0; k < kt; k++) acc[o][k] = v_fma(value, few[k], acc[o][k]);
                         }
                     }
@@ -166,7 +174,10 @@ LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const c
             for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
                 LN_UNROLL for (int r = 0; r < rt; r++) {
                     vec value[CONV_MAX];
-                    LN_UNROLL for (int x = 0; x < pt; x++) value[x] = v_load(dy[r * s->other_dout + x].of + p);
+                    LN_UNROLL for (int x = 0; x < pt; x++) {
+                        value[x] = v_load(dy[r * s->other_dout + x].of + p);
+                        if (rt * columns + pt < LN_REGISTERS) LN_KEEP(value[x]);
+                    }
                     LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
                         const vec weight = v_broadcast(w + r * s->other_weights + k);
                         LN_UNROLL for (int x = 0; x < pt; x++) acc[r][x + k] = v_fma(weight, value[x], acc[r][x + k]);

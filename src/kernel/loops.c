@@ -217,26 +217,16 @@ bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi)
 
 /* ------------------------------------------------------------------- fma peak */
 
-/* Tells the compiler that v may have become anything, so that it can neither foresee, join nor drop what is done to
- * it: a loop over twelve scalars stays twelve scalars. Costs no instruction. */
-#if defined(__x86_64__)
-#define OPAQUE(v) __asm__ volatile("" : "+x"(v))
-#elif defined(__aarch64__)
-#define OPAQUE(v) __asm__ volatile("" : "+w"(v))
-#else
-#define OPAQUE(v) __asm__ volatile("" : "+m"(v))
-#endif
-
 double LN_PASTE(ln_, fma_rounds, LN_ISA_NAME)(size_t n_rounds) {
     enum { CHAINS = 12, TIMES = 8, REPEATS = 64 }; /* two fma units of up to six cycles each stay busy */
     vec sum[CHAINS], factor = v_splat((real)0.5), term = v_splat(1);
-    OPAQUE(factor);
-    OPAQUE(term);
+    LN_KEEP(factor);
+    LN_KEEP(term);
     LN_UNROLL for (int k = 0; k < CHAINS; k++) sum[k] = v_splat((real)k);
     for (size_t i = 0; i < n_rounds * REPEATS; i++)
         LN_UNROLL for (int j = 0; j < TIMES; j++) LN_UNROLL for (int k = 0; k < CHAINS; k++) {
             sum[k] = v_fma(sum[k], factor, term);
-            OPAQUE(sum[k]);
+            LN_KEEP(sum[k]);
         }
     return 2.0 * LN_WIDTH * CHAINS * TIMES * REPEATS * (double)n_rounds;
 }

@@ -46,6 +46,23 @@
 #define LN_UNROLL _Pragma("GCC unroll 64")
 #endif
 
+/* Tells the compiler that v may have become anything: it neither foresees nor drops what is done to it, and keeps it in
+ * a register where it would read memory again for every use. Costs no instruction. */
+#if defined(__x86_64__)
+#define LN_KEEP(v) __asm__ volatile("" : "+v"(v))
+#elif defined(__aarch64__)
+#define LN_KEEP(v) __asm__ volatile("" : "+w"(v))
+#else
+#define LN_KEEP(v) __asm__ volatile("" : "+m"(v))
+#endif
+
+/* Vector registers. */
+#if defined(LN_VEC_AVX512) || defined(LN_VEC_NEON)
+enum { LN_REGISTERS = 32 };
+#else
+enum { LN_REGISTERS = 16 };
+#endif
+
 #ifdef LN_VEC_F64
 typedef double real;
 typedef struct lanes { _Alignas(64) real of[16]; } lanes;

@@ -145,9 +145,10 @@ typedef struct sizes {
     size_t o, c, kh, kw, taps; /* c and taps: of one group */
     size_t group_o, sh, sw, ph, pw, dh, dw;
     size_t tile, sum_tile; /* output channels of a tile: forward (and the packing), and parameter gradient */
+    size_t sum_rows;       /* rows of a block that the parameter gradient takes at a time; 0: all of all blocks */
 } sizes;
 
-static sizes sizes_of(const ln_node *node, const size_t choice[2]) {
+static sizes sizes_of(const ln_node *node, const size_t choice[3]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const size_t        groups = (size_t)a->groups;
     sizes               s = {.o = node->out.c,
@@ -166,20 +167,29 @@ static sizes sizes_of(const ln_node *node, const size_t choice[2]) {
     s.taps = s.c * s.kh * s.kw;
     s.tile = choice[0];
     s.sum_tile = choice[1];
+    s.sum_rows = choice[2];
     return s;
 }
+
+enum { CUT_CHANNELS = 8 }; /* so many input channels make it worth while to cut maps into bands of rows */
 
 /* How many columns of the kernel a tile of sums may have: their taps must lie side by side. */
 static size_t sums_beside(const conv2d *a) { return a->dilation.w == 1 ? (size_t)a->kernel.w : 1; }
 
 /* Tiles for the forward pass, and for sums over pixels: there all pixels of a tile's channels should stay in the
- * first-level cache. */
-static void choose(const ln_node *node, size_t n_parts, size_t choice[2]) {
+ * first-level cache while input channels pass by. So blocks are taken one by one and rows a few at a time, and the sums
+ * of a tile wait in memory meanwhile. With few input channels, whose sums would come and go as often as the pixels,
+ * the tile is made smaller instead, and choice[2] is 0. */
+static void choose(const ln_node *node, size_t n_parts, size_t choice[3]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const bool          divides = a->groups > 1;
-    const size_t        group_o = node->out.c / (size_t)a->groups, map = node->out.h * node->out.w * sizeof(lanes);
+    const size_t        group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
+    const bool          cuts = node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
     choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
-    choice[1] = conv_tile_rows(group_o, sums_beside(a), 1, divides, CONV_CACHE_BYTES / map);
+    choice[1] =
+        conv_tile_rows(group_o, sums_beside(a), 1, divides, cuts ? SIZE_MAX : CONV_CACHE_BYTES / (node->out.h * row));
+    const size_t rows = CONV_CACHE_BYTES / (choice[1] * row);
+    choice[2] = !cuts ? 0 : rows > 0 ? rows : 1;
 }
 
 static void prepare(const ln_node *node, ln_need *need) {
@@ -189,8 +199,9 @@ static void prepare(const ln_node *node, ln_need *need) {
     need->grain = s.tile;
     need->sum_grain = s.sum_tile;
     need->n_packed = node->param[0].count * (need->training ? 2 : 1);
-    if (need->training)
-        need->scratch = (bands ? node->param[0].count + s.o : s.sum_tile * s.kh * s.kw + s.o) * sizeof(lanes);
+    if (!need->training) return;
+    const size_t sums = bands ? s.o * (s.taps | 1) : s.sum_tile * (s.sum_rows > 0 ? s.taps | 1 : s.kh * s.kw);
+    need->scratch = (sums + s.o) * sizeof(lanes);
 }
 
 /* Forward: [o / tile][c][kh][kw][tile]. Input gradient: [c][kh][o of the group][kw]. */
@@ -256,24 +267,31 @@ static void forward(const ln_task *t) {
 
 /* ----------------------------------------------------- parameter gradient */
 
+/* Some rows of some blocks of a task. */
+typedef struct region {
+    size_t block, n_blocks, h_lo, h_hi;
+} region;
+
 /* kh × kw sums of each of tile channels, for input channel c of their group. */
-static void sum_channel(const ln_task *t, const sizes *s, size_t o, size_t tile, size_t c, lanes *sums, size_t step) {
+static void sum_channel(const ln_task *t, const sizes *s, const region *at, size_t o, size_t tile, size_t c,
+                        lanes *sums, size_t step) {
     const size_t       first = o / s->group_o * s->c + c;
     const size_t       most = s->dw == 1 ? conv_least(CONV_MAX, CONV_TILE / tile) : 1;
     const conv_cut     cut = conv_cut_evenly(s->kw, most);
-    conv_sum           sum = {.dout = view_row(&t->dout, 0, o, t->h_lo),
+    conv_sum           sum = {.dout = view_row(&t->dout, at->block, o, at->h_lo),
                               .sums_step = step,
-                              .adds = t->h_lo > 0,
-                              .n_blocks = t->n_blocks,
-                              .rows = t->h_hi - t->h_lo,
+                              .adds = at->block > 0 || at->h_lo > 0,
+                              .n_blocks = at->n_blocks,
+                              .rows = at->h_hi - at->h_lo,
                               .columns = t->node->out.w,
                               .dout_block = t->dout.block,
                               .dout_channel = t->dout.channel,
                               .dout_row = t->dout.row,
                               .in_block = t->in[0].block,
                               .in_row_step = s->sh * t->in[0].row,
-                              .in_step = s->sw};
-    const lanes *const in = view_row(&t->in[0], 0, first, t->h_lo * s->sh) - s->ph * t->in[0].row - s->pw;
+                              .in_step = s->sw,
+                              .in_ahead = c + 1 < s->c ? t->in[0].channel : 0};
+    const lanes *const in = view_row(&t->in[0], at->block, first, at->h_lo * s->sh) - s->ph * t->in[0].row - s->pw;
     for (size_t ky = 0; ky < s->kh; ky++)
         for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
             const size_t size = i < cut.n ? cut.size : cut.size - 1;
@@ -315,23 +333,41 @@ static void sum_bias(const ln_task *t, lanes *sums, real *dbias) {
     for (o = t->c_lo; o < t->c_hi && t->h_hi == t->node->out.h; o++) dbias[o] = lanes_sum(sums + (o - t->c_lo));
 }
 
+/* A tile of channels from o, all of its input channels one by one: each is done with before the next. */
+static void sum_tile(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums) {
+    const size_t area = s->kh * s->kw;
+    const region all = {0, t->n_blocks, t->h_lo, t->h_hi};
+    real *const  dweight = t->dparam[0];
+    for (size_t c = 0; c < s->c; c++) {
+        sum_channel(t, s, &all, o, tile, c, sums, area);
+        for (size_t i = 0; i < tile; i++) fold(sums + i * area, area, dweight + (o + i) * s->taps + c * area);
+    }
+}
+
+/* The same a band of rows at a time, with the sums of all input channels side by side. */
+static void sum_bands(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums) {
+    const size_t area = s->kh * s->kw, rows = s->sum_rows > 0 ? s->sum_rows : t->h_hi - t->h_lo;
+    real *const  dweight = t->dparam[0];
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t h = t->h_lo; h < t->h_hi; h += rows) {
+            const region band = {b, 1, h, conv_least(h + rows, t->h_hi)};
+            for (size_t c = 0; c < s->c; c++) sum_channel(t, s, &band, o, tile, c, sums + c * area, s->taps | 1);
+        }
+    for (size_t i = 0; i < tile && t->h_hi == t->node->out.h; i++)
+        fold(sums + i * (s->taps | 1), s->taps, dweight + (o + i) * s->taps);
+}
+
 static void dparam(const ln_task *t) {
     const sizes  s = sizes_of(t->node, t->choice);
-    const bool   starts = t->h_lo == 0, ends = t->h_hi == t->node->out.h;
-    const size_t area = s.kh * s.kw;
-    lanes *const scratch = t->scratch;
-    real *const  dweight = t->dparam[0];
+    const bool   whole = t->h_lo == 0 && t->h_hi == t->node->out.h;
+    lanes *const sums = t->scratch;
     for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
         tile = conv_least(s.sum_tile, conv_least(t->c_hi, (o / s.group_o + 1) * s.group_o) - o); /* of one group */
-        for (size_t c = 0; c < s.c; c++) {
-            lanes *const sums = starts && ends ? scratch : scratch + o * s.taps + c * area;
-            const size_t step = starts && ends ? area : s.taps;
-            sum_channel(t, &s, o, tile, c, sums, step);
-            for (size_t i = 0; i < tile && ends; i++)
-                fold(sums + i * step, area, dweight + (o + i) * s.taps + c * area);
-        }
+        if (!whole) sum_bands(t, &s, o, tile, sums + o * (s.taps | 1));
+        else if (s.sum_rows > 0) sum_bands(t, &s, o, tile, sums);
+        else sum_tile(t, &s, o, tile, sums);
     }
-    if (t->node->n_params > 1) sum_bias(t, scratch + (starts && ends ? 0 : s.o * s.taps + t->c_lo), t->dparam[1]);
+    if (t->node->n_params > 1) sum_bias(t, whole ? sums : sums + s.o * (s.taps | 1) + t->c_lo, t->dparam[1]);
 }
 
 /* --------------------------------------------------------- input gradient */
