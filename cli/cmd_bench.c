@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N_ROUNDS = 7, N_LAYER_RUNS = 31, INFERENCE_BATCH = 64 };
+enum { N_ROUNDS = 7, N_LAYER_RUNS = 31, LAYER_SECONDS = 2, INFERENCE_BATCH = 64 };
 static const double run_seconds = 0.15;
 
 /* The same training with one number of threads: a context of its own and everything in it. */
@@ -230,31 +230,32 @@ static void print_results(const bench *b, const results *r) {
            n_threads == 1 ? "" : "s", v[PEAK_ONE] * 1e-9);
 }
 
-/* Share of one core's peak that a layer's pass of `times` × its MACs takes; 0 without work. */
-static double layer_share(const bench *b, const ln_layer_info *l, double times, double seconds, double peak) {
-    return seconds > 0 ? 2 * times * (double)l->n_macs * (double)b->batch / seconds / peak : 0;
+/* The least that a pass can take: its fused multiply-adds at one core's peak, or its operands read and written once. */
+static double limit_of(const ln_layer_time *l, int backward, double peak) {
+    return fmax(2 * l->macs[backward] / peak, l->copying[backward]);
 }
 
-static void add_layer_share(table *t, double share) {
-    if (share > 0) table_add(t, "%.1f %%", 100 * share);
+static void add_pass(table *t, const ln_layer_time *l, int backward, double peak) {
+    const double limit = limit_of(l, backward, peak);
+    table_add(t, "%.1f", 1e6 * l->seconds[backward]);
+    if (l->seconds[backward] > 0 && limit > 0) table_add(t, "%.0f %%", 100 * limit / l->seconds[backward]);
     else table_add(t, "%s", "");
 }
 
-static void print_layers(const bench *b, const results *r, const double *forward, const double *backward) {
-    table t = {.align = "llrrrr"};
-    table_add(&t, "name"), table_add(&t, "layer"), table_add(&t, "forward us"), table_add(&t, "of peak");
-    table_add(&t, "backward us"), table_add(&t, "of peak");
-    for (size_t i = 0; i < ln_model_layer_count(b->one.model); i++) {
-        const ln_layer_info l = ln_model_layer(b->one.model, i);
-        const double        times = backward_times(b->one.model, i);
-        table_add(&t, "%s", l.name);
-        table_add(&t, "%s", l.op);
-        table_add(&t, "%.1f", 1e6 * forward[i]);
-        add_layer_share(&t, layer_share(b, &l, 1, forward[i], r->value[PEAK_ONE]));
-        table_add(&t, "%.1f", 1e6 * backward[i]);
-        add_layer_share(&t, layer_share(b, &l, times, backward[i], r->value[PEAK_ONE]));
+static void print_layers(const bench *b, const results *r, const ln_layer_time *layers) {
+    const size_t n = ln_model_layer_count(b->one.model);
+    table        t = {.align = "llrrrr"};
+    table_add(&t, "name"), table_add(&t, "layer"), table_add(&t, "forward us"), table_add(&t, "of limit");
+    table_add(&t, "backward us"), table_add(&t, "of limit");
+    for (size_t i = 0; i <= n; i++) {
+        table_add(&t, "%s", i < n ? ln_model_layer(b->one.model, i).name : "");
+        table_add(&t, "%s", i < n ? ln_model_layer(b->one.model, i).op : "update");
+        for (int pass = 0; pass < 2; pass++) add_pass(&t, &layers[i], pass, r->value[PEAK_ONE]);
     }
-    printf("\nA training step of %zu images by layer, one thread\n", b->batch);
+    printf("\nA training step of %zu images by layer, one thread. Limit: the multiply-adds at the\n"
+           "FMA peak, or all values read and written once, at the pace at which this processor\n"
+           "copies within as much memory as they lie in; the longer of the two.\n",
+           b->batch);
     table_print(&t, stdout);
 }
 
@@ -263,7 +264,7 @@ static const char *json_number(pool *owner, double value) {
     return isfinite(value) ? pool_format(owner, "%.6g", value) : "null";
 }
 
-static void print_json(const bench *b, const results *r, const double *forward, const double *backward) {
+static void print_json(const bench *b, const results *r, const ln_layer_time *layers) {
     const double *v = r->value;
     pool          owner = {0};
     printf("{\"train_images_per_s\": %.6g, \"train_1_images_per_s\": %.6g, \"inference_images_per_s\": %.6g, "
@@ -274,34 +275,44 @@ static void print_json(const bench *b, const results *r, const double *forward, 
            train_flops(b, v[TRAIN]) * 1e-9, train_flops(b, v[TRAIN]) / v[PEAK], infer_flops(b, v[INFER]) / v[PEAK],
            json_number(&owner, latency_multiple(b, r)), r->scaling, r->scaling * v[PEAK_ONE] / v[PEAK], b->batch,
            ln_context_threads(b->all.context), ln_context_isa(b->all.context));
-    for (size_t i = 0; forward && i < ln_model_layer_count(b->one.model); i++) {
-        const ln_layer_info l = ln_model_layer(b->one.model, i);
-        printf("%s{\"name\": \"%s\", \"op\": \"%s\", \"forward_us\": %.6g, \"backward_us\": %.6g}",
-               i ? ", " : ", \"layers\": [", l.name, l.op, 1e6 * forward[i], 1e6 * backward[i]);
+    const size_t n = ln_model_layer_count(b->one.model);
+    for (size_t i = 0; layers && i <= n; i++) {
+        const ln_layer_time *const l = &layers[i];
+        printf("%s{\"name\": \"%s\", \"op\": \"%s\", \"forward_us\": %.6g, \"forward_limit_us\": %.6g, "
+               "\"backward_us\": %.6g, \"backward_limit_us\": %.6g}",
+               i ? ", " : ", \"layers\": [", i < n ? ln_model_layer(b->one.model, i).name : "",
+               i < n ? ln_model_layer(b->one.model, i).op : "update", 1e6 * l->seconds[0],
+               1e6 * limit_of(l, 0, v[PEAK_ONE]), 1e6 * l->seconds[1], 1e6 * limit_of(l, 1, v[PEAK_ONE]));
     }
-    printf("%s}\n", forward ? "]" : "");
+    printf("%s}\n", layers ? "]" : "");
     pool_free(&owner);
 }
 
 /* ----------------------------------------------------------------------- runs */
 
+/* As many steps as fit in about two seconds. */
+static bool measure_layers(const bench *b, const results *r, ln_layer_time *layers, ln_error *error) {
+    const double steps = LAYER_SECONDS * r->value[TRAIN_ONE] / (double)b->batch;
+    const size_t n_runs = steps < 3 ? 3 : steps > N_LAYER_RUNS ? N_LAYER_RUNS : (size_t)steps;
+    return ln_measure_layers(b->one.model, b->batch, b->recipe.item[KEY_train_optimizer].text, n_runs, layers,
+                             layers + ln_model_layer_count(b->one.model), error) == LN_OK;
+}
+
 static bool measure_and_print(bench *b, const arguments *a, ln_error *error) {
     if (!open_all(b, error) || !open_one(b, error) || !open_predictors(b, error)) return false;
-    const size_t n = ln_model_layer_count(b->all.model);
-    const bool   layers = has_flag(a, "--layers");
-    double      *forward = layers ? take(2 * n, sizeof *forward) : NULL, *backward = layers ? forward + n : NULL;
-    results      r = {0};
+    ln_layer_time *layers =
+        has_flag(a, "--layers") ? take(ln_model_layer_count(b->all.model) + 1, sizeof *layers) : NULL;
+    results r = {0};
     count_work(b);
     bool good = measure(b, &r, error);
-    if (good && layers)
-        good = ln_measure_layers(b->one.model, b->batch, true, N_LAYER_RUNS, forward, backward, error) == LN_OK;
+    if (good && layers) good = measure_layers(b, &r, layers, error);
     if (good && has_flag(a, "--json")) {
-        print_json(b, &r, forward, backward);
+        print_json(b, &r, layers);
     } else if (good) {
         print_results(b, &r);
-        if (layers) print_layers(b, &r, forward, backward);
+        if (layers) print_layers(b, &r, layers);
     }
-    free(forward);
+    free(layers);
     return good;
 }
 
@@ -329,7 +340,8 @@ const verb verb_bench = {
             "between them the fused multiply-adds a second that this processor reaches. Takes\n"
             "some seconds; nothing else should run.\n"
             "\n"
-            "  --layers   the time of each layer as well, on one thread\n"
+            "  --layers   the time of each layer and of the update as well, on one thread, beside\n"
+            "             the least that it could take here\n"
             "  --json     one line of JSON\n"
             "  KEY=VALUE  overrides a value of the recipe: batch=16, threads=1\n"
             "\n"

@@ -373,10 +373,19 @@ LN_API void      ln_check_free(ln_check *check);
 /* The machine's limit: fused multiply-adds of the context's instruction set on n_threads, best of several short
  * runs, in FLOP/s (an fma counts 2). */
 LN_API ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops, ln_error *error);
-/* Seconds a training step (training true) or prediction of one batch spends in layer i, forward and backward, on one
- * thread, median of n_runs. The arrays have ln_model_layer_count entries. */
-LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, bool training, size_t n_runs, double *forward,
-                                   double *backward, ln_error *error);
+/* What a layer's passes over a batch take on one thread, [0] forward and [1] backward. */
+typedef struct ln_layer_time {
+    double seconds[2]; /* median of the runs */
+    double copying[2]; /* seconds that reading and writing its operands once takes, each from the cache or memory where
+                        * it lies: at the pace of a copy, measured in the same call */
+    double macs[2];    /* multiply-accumulates of the batch */
+} ln_layer_time;
+/* Measures every layer in n_runs (1 to 10000) training steps of a batch, without their update, and an update by
+ * `optimizer` ("adam lr=0.001"), whose time is update->…[1]; without an optimizer (NULL) predictions of a batch, and no
+ * update (which may then be NULL). layers has ln_model_layer_count entries. Weights, and what normalising layers keep,
+ * stay as they are. */
+LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, const char *optimizer, size_t n_runs,
+                                   ln_layer_time *layers, ln_layer_time *update, ln_error *error);
 
 /* ---------------------------------------------------------------- the catalogue */
 

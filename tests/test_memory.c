@@ -187,9 +187,9 @@ static bool check(files *f, scene *s, ln_error *error) {
 }
 
 static bool measure_layers(files *f, scene *s, ln_error *error) {
-    double forward[6], backward[6];
+    ln_layer_time layers[6], update;
     (void)f;
-    return ln_measure_layers(s->model, 4, true, 2, forward, backward, error) == LN_OK;
+    return ln_measure_layers(s->model, 4, "adam", 2, layers, &update, error) == LN_OK;
 }
 
 static bool save(files *f, scene *s, ln_error *error) {

@@ -857,7 +857,7 @@ static void compute(unsigned mode, computed *out) {
     told             t = {0};
     ln_train_options o = LN_TRAIN_OPTIONS;
     ln_memory        memory;
-    double           forward[5], backward[5];
+    ln_layer_time    layers[5], update;
     memset(out, 0, sizeof *out);
     o.batch = 20, o.epochs = 1, o.schedule = "cosine min=0.003", o.progress = listen, o.user = &t, o.test = s.data;
     o.optimizer = "sgd lr=0.07 momentum=0.9 weight_decay=1e-3";
@@ -882,7 +882,7 @@ static void compute(unsigned mode, computed *out) {
     KEEPS_MODE(ln_softmax(out->logits, 100, 2, out->shares));
     KEEPS_MODE(assert_int_equal(ln_model_memory(s.model, 20, NULL, &memory, NULL), LN_OK));
     KEEPS_MODE(check = ln_check_new(s.model, s.data, 20, 1, NULL));
-    KEEPS_MODE(assert_int_equal(ln_measure_layers(s.model, 20, true, 2, forward, backward, NULL), LN_OK));
+    KEEPS_MODE(assert_int_equal(ln_measure_layers(s.model, 20, "sgd lr=0.1", 2, layers, &update, NULL), LN_OK));
     s.pixels[0] = 1e30F; /* a step that fails computes too */
     s.pixels[1] = INFINITY;
     o.in_order = true;
@@ -899,6 +899,36 @@ static void compute(unsigned mode, computed *out) {
     free(weights);
     t.last.seconds = 0;
     memcpy(&out->progress, &t.last, sizeof t.last);
+    small_free(&s);
+}
+
+/* What a layer must do does not depend on the clock: its multiply-accumulates, and less work where nothing is learnt.
+ * Measuring changes nothing. */
+static void test_measuring(void **state) {
+    (void)state;
+    small         s = small_new(1);
+    size_t        n_before, n_after;
+    ln_layer_time layers[6], update, predicted[6];
+    float *const  before = net_weights(s.model, &n_before);
+    const size_t  n = ln_model_layer_count(s.model);
+    assert_true(n <= 6);
+    assert_int_equal(ln_measure_layers(s.model, 20, "adam lr=0.1", 3, layers, &update, NULL), LN_OK);
+    assert_int_equal(ln_measure_layers(s.model, 20, NULL, 3, predicted, NULL, NULL), LN_OK);
+    for (size_t i = 0; i < n; i++) {
+        const ln_layer_info l = ln_model_layer(s.model, i);
+        const double        macs = 20 * (double)l.n_macs;
+        assert_true(layers[i].macs[0] == macs && predicted[i].macs[0] == macs && predicted[i].macs[1] == 0);
+        assert_true(layers[i].macs[1] == (i == 0 ? macs : 2 * macs)); /* no gradient of the model's input */
+        assert_true(layers[i].seconds[0] >= 0 && layers[i].copying[0] >= 0 && predicted[i].copying[1] == 0);
+        assert_true(l.n_parameters == 0 || layers[i].copying[1] > 0);
+    }
+    assert_true(update.seconds[0] == 0 && update.seconds[1] > 0 && update.copying[1] > 0 && update.macs[1] == 0);
+    float *const after = net_weights(s.model, &n_after);
+    assert_memory_equal(before, after, n_before);
+    assert_int_equal(ln_measure_layers(s.model, 20, "sgt", 3, layers, &update, NULL), LN_E_ARGUMENT);
+    assert_int_equal(ln_measure_layers(s.model, 20, NULL, 0, layers, NULL, NULL), LN_E_ARGUMENT);
+    free(before);
+    free(after);
     small_free(&s);
 }
 
@@ -951,6 +981,7 @@ int main(void) {
         cmocka_unit_test(test_epochs_allocate_nothing),
 #if defined(__x86_64__)
         cmocka_unit_test(test_mode_of_caller),
+        cmocka_unit_test(test_measuring),
 #endif
     };
     return cmocka_run_group_tests(tests, load_first, NULL);

@@ -9,15 +9,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
-enum { LN_MAX_THREADS = 1024, LN_HEAD = 64 };
+enum { LN_MAX_THREADS = 1024, LN_HEAD = 64, HUGE_PAGE = 2 << 20 };
 
 /* ------------------------------------------------------------------ memory */
 
+/* Large blocks ask for large pages (a few percent for networks whose activations outgrow the second-level cache);
+ * where the system has none to give, nothing changes. */
 static void *default_allocate(void *user, size_t n_bytes, size_t alignment) {
+    const bool huge = n_bytes >= 4 * (size_t)HUGE_PAGE;
+    void      *memory;
     (void)user;
-    void *memory;
-    return posix_memalign(&memory, alignment, n_bytes) == 0 ? memory : NULL;
+    if (posix_memalign(&memory, huge ? HUGE_PAGE : alignment, n_bytes) != 0) return NULL;
+#ifdef __linux__
+    if (huge) (void)madvise(memory, n_bytes & ~((size_t)HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 
 static void default_release(void *user, void *memory, size_t n_bytes) {

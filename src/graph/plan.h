@@ -117,7 +117,9 @@ typedef struct ln_plan {
     size_t squares_offset, n_squares; /* n_squares doubles for gradients, and as many for weights */
     char  *arena;
     double  weight;                  /* of an image's loss in the gradient of the batch that is loaded */
-    double *seconds[2];              /* when set: thread 0's seconds in each node, forward and backward, are added */
+    double *seconds[2];              /* when set: thread 0's seconds in each node, forward and backward, are added, less
+                                        the clock's own at every call */
+    double  clock;
 } ln_plan;
 
 /* Can every layer train on n images at once? */

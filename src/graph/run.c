@@ -111,7 +111,7 @@ static void call(const ln_worker *w, void (*run)(const ln_task *), const ln_task
     }
     const double start = ln_seconds_now();
     run(task);
-    seconds[node] += ln_seconds_now() - start;
+    seconds[node] += ln_seconds_now() - start - w->p->clock;
 }
 
 /* ------------------------------------------------------------------ units */
@@ -642,6 +642,16 @@ bool ln_run_step(ln_plan *plan, const ln_step *step) {
     load_batch(plan, step->batch);
     run_job(&job, step_job);
     return job.finite;
+}
+
+static void update_job(void *argument, int t) {
+    const ln_job *const job = argument;
+    const ln_worker     w = worker_at(job->p, job->batch, job->step, t);
+    update_all(&w);
+}
+
+void ln_run_update(ln_plan *plan, const ln_step *step) {
+    run_job(&(ln_job){.p = plan, .batch = step->batch, .step = step}, update_job);
 }
 
 void ln_run_probe(ln_plan *plan, const ln_step *step) {

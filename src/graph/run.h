@@ -36,6 +36,9 @@ void ln_run_forward(ln_plan *plan, const ln_batch *batch);
  * has changed. */
 bool ln_run_step(ln_plan *plan, const ln_step *step);
 
+/* The update alone, by the gradients that lie there, to be timed: nothing is looked at, settled or packed. */
+void ln_run_update(ln_plan *plan, const ln_step *step);
+
 /* For plans that keep all, after a step: packs the parameters as they are now and runs forward again from the input
  * that lies in memory, so that parameters and input may be moved a little and the loss measured. */
 void ln_run_probe(ln_plan *plan, const ln_step *step);

@@ -28,6 +28,8 @@ typedef struct ln_kernels {
     void (*approach)(void *average, const void *x, double share, size_t lo, size_t hi);
     /* False when any of x[lo, hi) is NaN, or too large to be a gradient (v_find_unfit). */
     bool (*all_finite)(const void *x, size_t lo, size_t hi);
+    /* n lanes, n a multiple of 4; what reading and writing them costs. */
+    void (*copy)(void *to, const void *from, size_t n);
     /* Seconds-long chain-free fmas: n_rounds of a fixed number; returns the floating-point operations done. */
     double (*fma_rounds)(size_t n_rounds);
 } ln_kernels;

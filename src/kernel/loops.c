@@ -1,5 +1,5 @@
 /* Loops that belong to no op: pixels into lanes and back, sums of partial gradients, the watch for values that are not
- * finite, and the machine's own fma peak. Each gives the same bits for every vector width and every split. */
+ * finite, and what the machine can do at most: copies and fmas. Each gives the same bits for every vector width and every split. */
 #include "kernel/loops.h"
 
 #include <string.h>
@@ -215,7 +215,18 @@ bool LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi)
     return mask_bits(v_is_nan(all)) == 0;
 }
 
-/* ------------------------------------------------------------------- fma peak */
+/* ------------------------------------------------------------ copies, fma peak */
+
+void LN_PASTE(ln_, copy, LN_ISA_NAME)(void *to, const void *from, size_t n) {
+    const lanes *x = from;
+    lanes       *y = to;
+    for (size_t i = 0; i < n; i += 4)
+        LN_UNROLL for (size_t k = 0; k < 4; k++) LN_UNROLL for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            vec value = v_load(x[i + k].of + p);
+            LN_KEEP(value); /* or it becomes a call of memcpy, which may have other ways */
+            v_store(y[i + k].of + p, value);
+        }
+}
 
 double LN_PASTE(ln_, fma_rounds, LN_ISA_NAME)(size_t n_rounds) {
     enum { CHAINS = 12, TIMES = 8, REPEATS = 64 }; /* two fma units of up to six cycles each stay busy */

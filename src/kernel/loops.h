@@ -13,6 +13,7 @@ void   LN_PASTE(ln_, sum_partials, LN_ISA_NAME)(const void *partials, size_t n, 
 double LN_PASTE(ln_, sum_squares, LN_ISA_NAME)(const void *x, size_t lo, size_t hi);
 void   LN_PASTE(ln_, approach, LN_ISA_NAME)(void *average, const void *x, double share, size_t lo, size_t hi);
 bool   LN_PASTE(ln_, all_finite, LN_ISA_NAME)(const void *x, size_t lo, size_t hi);
+void   LN_PASTE(ln_, copy, LN_ISA_NAME)(void *to, const void *from, size_t n);
 double LN_PASTE(ln_, fma_rounds, LN_ISA_NAME)(size_t n_rounds);
 
 #endif

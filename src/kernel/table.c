@@ -41,5 +41,6 @@ const ln_kernels LN_PASTE(ln_, table, LN_ISA_NAME) = {
     .sum_squares = LN_PASTE(ln_, sum_squares, LN_ISA_NAME),
     .approach = LN_PASTE(ln_, approach, LN_ISA_NAME),
     .all_finite = LN_PASTE(ln_, all_finite, LN_ISA_NAME),
+    .copy = LN_PASTE(ln_, copy, LN_ISA_NAME),
     .fma_rounds = LN_PASTE(ln_, fma_rounds, LN_ISA_NAME),
 };

@@ -239,6 +239,7 @@ CASES = {
         case("conv2d 3 kernel=3x2 dilation=2x3 stride=2x1 padding=1x2", A, 17),
         case("conv2d 4 kernel=2x4 dilation=4x2 stride=3x2 padding=3x1 bias=false", A, 3),
         case("conv2d 6 kernel=3 dilation=3x1 stride=2x3 padding=3x1 groups=2", (4, 13, 11), 17),
+        case("conv2d 10 kernel=3 padding=1", (9, 3, 3), 33),
         case("conv2d 7 kernel=3 dilation=2 padding=2 groups=7", A, 17),
         case("conv2d 14 kernel=2x3 dilation=3x2 stride=1x2 groups=7", A, 5),
         case("conv2d 3 kernel=3x2 dilation=4x6 stride=6x4 padding=4x3", (3, 13, 11), 17),
