@@ -1,5 +1,5 @@
 /* cmd_help.c: linnet help [WORD]: whatever the command has a word for: verbs, layers, losses, optimizers, schedules,
- * inits, their arguments, a recipe's keys, names of images. */
+ * inits, augmentations, their arguments, a recipe's keys, names of images. */
 #include "cli.h"
 #include "images.h"
 #include "recipe.h"
@@ -19,15 +19,22 @@ static const char init_line[] =
     "Biases are 0, or normal with deviation bias_std, where pytorch does not draw them too.\n"
     "model.init holds for all layers; one may have its own: linear 10 init=normal std=0.1.";
 
+static const char augmentation_line[] =
+    "data.augment takes one, such as shift 2, or a list, whose kinds are done in its order; on\n"
+    "the command line they have commas between: augment=\"KIND ..., KIND ...\".";
+
 static const struct {
     ln_kind     kind;
     const char *one, *many, *note;
 } kinds[] = {
-    {LN_KIND_LAYER, "layer", "layers", layer_line},       {LN_KIND_LOSS, "loss", "losses", NULL},
-    {LN_KIND_OPTIMIZER, "optimizer", "optimizers", NULL}, {LN_KIND_SCHEDULE, "schedule", "schedules", NULL},
+    {LN_KIND_LAYER, "layer", "layers", layer_line},
+    {LN_KIND_LOSS, "loss", "losses", NULL},
+    {LN_KIND_OPTIMIZER, "optimizer", "optimizers", NULL},
+    {LN_KIND_SCHEDULE, "schedule", "schedules", NULL},
     {LN_KIND_INIT, "init", "inits", init_line},
+    {LN_KIND_AUGMENTATION, "augmentation", "augmentations", augmentation_line},
 };
-enum { N_KINDS = 5, HELP = 400 };
+enum { N_KINDS = sizeof kinds / sizeof *kinds, HELP = 400 };
 
 /* ------------------------------------------------------------------- pieces */
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ALL_FOR_EXAMPLE = 1000 };
+
 /* A layer's line says how it is initialised even where that is nothing special. */
 static const char *without_default(pool *owner, const char *line) {
     static const char usual[] = " init=pytorch";
@@ -72,10 +74,16 @@ static int info_recipe(const arguments *a, ln_error *error) {
     recipe r = {.verb_keys = a->verb->keys};
     int    status = STATUS_FAILED;
     if (recipe_read(&r, a->words[0], a->pairs, a->n_pairs, error)) {
-        ln_context            *context = open_context((int)r.item[KEY_train_threads].number);
-        ln_model              *model = context ? recipe_model(&r, context, error) : NULL;
-        const ln_train_options train = recipe_training(&r);
+        ln_context      *context = open_context((int)r.item[KEY_train_threads].number);
+        ln_model        *model = context ? recipe_model(&r, context, error) : NULL;
+        ln_train_options train = recipe_training(&r);
+        const bool       all = strcmp(r.item[KEY_data_batch].text, "all") == 0;
+        if (all) train.batch = ALL_FOR_EXAMPLE;
         if (context) status = describe(context, model, &train, error);
+        if (all && status == STATUS_OK)
+            printf("\nbatch: all takes every training image in one step, and how many those are only the data know: "
+                   "shown is %d, batch=N shows N\n",
+                   ALL_FOR_EXAMPLE);
         ln_model_free(model);
         ln_context_free(context);
     } else {

@@ -18,8 +18,8 @@ typedef struct recipe_item {
     const char *text;     /* the value as written, spaces at its ends and doubled ones taken out */
     const char *override; /* the whole "key=value" it came from, or NULL: from the file */
     size_t      line;     /* in the file; 0: the key is absent and text its default */
-    double      number;   /* WHOLE, NUMBER, BATCH (all: the most there can be), BOOL, DECAY (1: weights), FRACTION,
-                           * SCALE (0: auto) */
+    double      number;   /* what the text says, where that is a number or one of two words (the second: 1); scale auto:
+                           * 0; batch all: the most there can be */
 } recipe_item;
 
 typedef struct recipe {

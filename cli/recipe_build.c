@@ -24,12 +24,21 @@ ln_model *recipe_model(recipe *r, ln_context *context, ln_error *error) {
     return NULL;
 }
 
+static bool may_lack_test(recipe *r, ln_error *error) {
+    const recipe_item *rows = &r->item[KEY_data_test_rows];
+    if (strcmp(rows->text, "all") == 0) return true;
+    return recipe_fail(r, rows, error,
+                       "data.test_rows is '%.60s', but there are no test images to choose from: name some by "
+                       "data.test, or leave test_rows out",
+                       rows->text);
+}
+
 static bool open_test(recipe *r, ln_context *context, recipe_data *data, ln_error *error) {
     const recipe_item *test = &r->item[KEY_data_test];
     const char        *name = r->item[KEY_data_name].text;
     const bool         is_auto = strcmp(test->text, "auto") == 0;
     const bool         is_mnist = strcmp(name, "mnist") == 0 || strcmp(name, "mnist:train") == 0;
-    if (strcmp(test->text, "none") == 0 || (is_auto && !is_mnist)) return true;
+    if (strcmp(test->text, "none") == 0 || (is_auto && !is_mnist)) return may_lack_test(r, error);
     data->test = ln_data_open(context, is_auto ? "mnist:test" : test->text, "test", NULL, error);
     return data->test || recipe_blame(r, test, error);
 }
@@ -96,6 +105,7 @@ ln_train_options recipe_training(const recipe *r) {
     ln_train_options   o = LN_TRAIN_OPTIONS;
     o.batch = (size_t)item[KEY_data_batch].number;
     o.in_order = item[KEY_data_shuffle].number <= 0;
+    o.augment = item[KEY_data_augment].text;
     o.epochs = (size_t)item[KEY_train_epochs].number;
     o.optimizer = item[KEY_train_optimizer].text;
     o.schedule = item[KEY_train_schedule].text;

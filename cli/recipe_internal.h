@@ -1,21 +1,28 @@
-/* recipe_internal.h: what recipe.c (keys and values), recipe_override.c and recipe_build.c share. */
+/* recipe_internal.h: what recipe.c, recipe_types.c (keys and values), recipe_override.c and recipe_build.c share. */
 #ifndef LN_CLI_RECIPE_INTERNAL_H
 #define LN_CLI_RECIPE_INTERNAL_H
 
 #include "recipe.h"
 
-typedef enum recipe_type {
-    TYPE_TEXT, TYPE_WHOLE, TYPE_BATCH, TYPE_BOOL, TYPE_FRACTION, TYPE_ROWS, TYPE_CLASSES, TYPE_NORMALIZE, TYPE_SCALE,
-    TYPE_NUMBER, TYPE_DECAY, TYPE_MONITOR, TYPE_SHAPE, TYPE_INIT, TYPE_LAYERS, TYPE_LOSS, TYPE_OPTIMIZER, TYPE_SCHEDULE
-} recipe_type;
+typedef struct recipe_type recipe_type;
 
 typedef struct recipe_rule {
     const char *section, *name, *path; /* "data", "batch", "data.batch" */
-    recipe_type type;
+    const recipe_type *type;
     const char *preset;
     double      low, high;
     const char *help;
 } recipe_rule;
+
+struct recipe_type {
+    const char *values;  /* in words, as printf's format of the key's lowest and highest */
+    const char *list;    /* in words, where a YAML list will do too: its values are joined by ", "; NULL: it will not */
+    bool (*check)(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error); /* NULL: all is good */
+    bool        has_kind;
+    ln_kind     kind;      /* the catalogue that its words are from */
+    bool        is_line;   /* one such word and its arguments, which overrides may change by themselves */
+    bool        is_layers; /* the recipe's layers, and not the item's text */
+};
 
 extern const recipe_rule recipe_rules[KEY_COUNT];
 
@@ -44,8 +51,5 @@ enum { MAX_CLASSES = 256 };
 bool recipe_rows(const char *value, size_t *first, size_t *n);
 bool recipe_classes(const char *value, int classes[MAX_CLASSES], size_t *n);
 bool recipe_normalize(const char *value, double *mean, double *std, size_t *n);
-
-/* The catalogue that a line of TYPE_LOSS, … is from; false for other values. */
-bool recipe_kind(recipe_type type, ln_kind *kind);
 
 #endif

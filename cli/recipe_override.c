@@ -58,17 +58,14 @@ static size_t find_word(ln_kind kind, const char *word) {
 static const char *first_word(pool *owner, const char *line) { return pool_copy(owner, line, strcspn(line, " ")); }
 
 /* The keys that a line may have: its word's arguments, and what already stands there as key=. */
-static size_t arguments_of(pool *owner, recipe_type type, const char *line, const char **words) {
-    size_t  n = 0;
-    ln_kind kind;
-    if (recipe_kind(type, &kind)) {
-        const size_t i = find_word(kind, first_word(owner, line));
-        const size_t count = i < ln_catalogue_count(kind) ? ln_catalogue_argument_count(kind, i) : 0;
-        for (size_t j = 0; j < count && n < MAX_WORDS; j++) {
-            char help[400];
-            ln_catalogue_argument(kind, i, j, help, sizeof help);
-            words[n++] = pool_copy(owner, help, strcspn(help, " :("));
-        }
+static size_t arguments_of(pool *owner, ln_kind kind, const char *line, const char **words) {
+    const size_t i = find_word(kind, first_word(owner, line));
+    const size_t count = i < ln_catalogue_count(kind) ? ln_catalogue_argument_count(kind, i) : 0;
+    size_t       n = 0;
+    for (size_t j = 0; j < count && n < MAX_WORDS; j++) {
+        char help[400];
+        ln_catalogue_argument(kind, i, j, help, sizeof help);
+        words[n++] = pool_copy(owner, help, strcspn(help, " :("));
     }
     for (const char *s = line; *s && n < MAX_WORDS; s += strspn(s, " ")) {
         const size_t length = strcspn(s, " "), key = strcspn(s, "= ");
@@ -86,10 +83,9 @@ static bool has_word(const char *word, const char *const *words, size_t n) {
 
 /* line with argument key set to value: in the place of `key=…`, of the bare word that stands for it, or before
  * `from` and `as`. */
-static const char *set_argument(pool *owner, recipe_type type, const char *line, const char *key, const char *value) {
+static const char *set_argument(pool *owner, ln_kind kind, const char *line, const char *key, const char *value) {
     const char  *words[MAX_WORDS];
-    ln_kind      kind;
-    const size_t n_words = recipe_kind(type, &kind) ? arguments_of(owner, type, line, words) : 0;
+    const size_t n_words = arguments_of(owner, kind, line, words);
     size_t       place = 0; /* of key among the bare words */
     while (place < n_words && strcmp(words[place], key) != 0) place++;
     const size_t key_length = strlen(key);
@@ -120,18 +116,15 @@ static const char *set_argument(pool *owner, recipe_type type, const char *line,
     return result;
 }
 
-static bool is_line(recipe_type type) { return type >= TYPE_INIT; }
-
-static bool change_argument(recipe *r, const assignment *a, recipe_type type, recipe_item *item, const char *key,
+static bool change_argument(recipe *r, const assignment *a, ln_kind kind, recipe_item *item, const char *key,
                             ln_error *error) {
-    ln_kind    kind;
-    const bool known = type != TYPE_LAYERS && recipe_kind(type, &kind);
     if (a->value[0] == '\0' || strchr(a->value, ' '))
         return fail_here(r, a, error, "the argument '%.40s' takes one word", key);
-    const bool was_good = known && ln_catalogue_check(kind, item->text, NULL) == LN_OK;
-    item->text = set_argument(&r->owner, type, item->text, key, a->value);
+    const bool was_good = kind != LN_KIND_LAYER && ln_catalogue_check(kind, item->text, NULL) == LN_OK;
+    item->text = set_argument(&r->owner, kind, item->text, key, a->value);
     item->override = a->whole;
-    /* A line that was wrong before may still be completed by another override: it is checked at the end. */
+    /* A line that was wrong before may still be completed by another override: it is checked at the end, a layer where
+     * the model is built. */
     return !was_good || ln_catalogue_check(kind, item->text, error) == LN_OK || recipe_blame(r, item, error);
 }
 
@@ -173,8 +166,8 @@ static bool unknown(recipe *r, const assignment *a, const char *word, ln_error *
                          "%s is a section of the recipe and has no value; its keys are %s, written %s.KEY=VALUE", word,
                          recipe_section_keys(&r->owner, word), word);
     for (size_t k = 0; k < KEY_COUNT; k++) {
-        if (!is_line(recipe_rules[k].type) || !r->item[k].text) continue;
-        const size_t n_here = arguments_of(&r->owner, recipe_rules[k].type, r->item[k].text, words + n);
+        if (!recipe_rules[k].type->is_line || !r->item[k].text) continue;
+        const size_t n_here = arguments_of(&r->owner, recipe_rules[k].type->kind, r->item[k].text, words + n);
         if (has_word(word, words + n, n_here))
             return fail_here(r, a, error, "'%.40s' is an argument of %s: write %s.%.40s=VALUE", word,
                              recipe_rules[k].path, recipe_rules[k].path, word);
@@ -208,7 +201,7 @@ static bool change_layer(recipe *r, const assignment *a, size_t from, bool whole
                          r->n_layers ? r->n_layers - 1 : 0);
     if (a->n_parts > from + 2) return too_deep(r, a, from + 2, error);
     recipe_item *layer = &r->layers[index];
-    if (a->n_parts == from + 2) return whole || change_argument(r, a, TYPE_LAYERS, layer, a->part[from + 1], error);
+    if (a->n_parts == from + 2) return whole || change_argument(r, a, LN_KIND_LAYER, layer, a->part[from + 1], error);
     if (!whole) return true;
     if (a->value[0] == '\0') return fail_here(r, a, error, "a layer cannot be empty");
     *layer = (recipe_item){.text = a->value, .override = a->whole, .line = layer->line};
@@ -223,9 +216,9 @@ static bool change_short(recipe *r, const assignment *a, ln_error *error) {
         const recipe_rule *rule = &recipe_rules[k];
         const char        *words[MAX_WORDS];
         const bool         reached = a->n_parts == 1 || (a->n_parts == 2 && strcmp(a->part[0], rule->section) == 0);
-        if (!is_line(rule->type) || rule->type == TYPE_LAYERS || !reached) continue;
+        if (!rule->type->is_line || !reached) continue;
         const char *line = item_with_default(r, k)->text;
-        if (!has_word(word, words, arguments_of(&r->owner, rule->type, line, words))) continue;
+        if (!has_word(word, words, arguments_of(&r->owner, rule->type->kind, line, words))) continue;
         other = found < KEY_COUNT ? recipe_rules[found].path : "";
         found = k;
         n_found++;
@@ -234,7 +227,7 @@ static bool change_short(recipe *r, const assignment *a, ln_error *error) {
         return fail_here(r, a, error, "'%.40s' is an argument of more than one line: write %s.%.40s or %s.%.40s", word,
                          other, word, recipe_rules[found].path, word);
     if (n_found == 0) return unknown(r, a, a->part[a->n_parts > 1 && is_section(a->part[0])], error);
-    return change_argument(r, a, recipe_rules[found].type, &r->item[found], word, error);
+    return change_argument(r, a, recipe_rules[found].type->kind, &r->item[found], word, error);
 }
 
 static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
@@ -243,7 +236,7 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
         const recipe_rule *rule = &recipe_rules[k];
         const size_t from = a->n_parts > 1 && strcmp(a->part[0], rule->section) == 0; /* the section may be left out */
         if (strcmp(a->part[from], rule->name) != 0 && !(is_data && k == KEY_data_name)) continue;
-        if (rule->type == TYPE_LAYERS) return change_layer(r, a, from + 1, whole, error);
+        if (rule->type->is_layers) return change_layer(r, a, from + 1, whole, error);
         if (k == KEY_data_name && a->n_parts == 1 && !is_data) /* one word, one meaning */
             return fail_here(r, a, error, "name= is train's, for its run: write data=%.80s for the images", a->value);
         recipe_item *item = item_with_default(r, k);
@@ -252,11 +245,11 @@ static bool apply(recipe *r, const assignment *a, bool whole, ln_error *error) {
             *item = (recipe_item){.text = a->value, .override = a->whole, .line = item->line};
             return true; /* checked at the end */
         }
-        if (!is_line(rule->type))
+        if (!rule->type->is_line)
             return fail_here(r, a, error, "%s is one value and has no arguments: write %s=VALUE", rule->path,
                              rule->path);
         if (a->n_parts > from + 2) return too_deep(r, a, from + 2, error);
-        return whole || change_argument(r, a, rule->type, item, a->part[from + 1], error);
+        return whole || change_argument(r, a, rule->type->kind, item, a->part[from + 1], error);
     }
     return whole || change_short(r, a, error);
 }

@@ -104,6 +104,22 @@ static void add_metrics(text *row, bool present, const ln_metrics *m) {
     else text_add(row, ",,");
 }
 
+/* A row that cannot be whole is taken off again: of a part that went through, the rest says what stands in its way. */
+static bool append(const run_folder *run, const text *row, ln_error *error) {
+    const off_t before = lseek(run->csv, 0, SEEK_END);
+    size_t      done = 0;
+    while (done < row->n) {
+        const ssize_t n = write(run->csv, row->bytes + done, row->n - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    if (done == row->n) return true;
+    fail_io(error, "write", run->results);
+    if (done > 0 && ftruncate(run->csv, before) != 0) fail_io(error, "restore", run->results);
+    return false;
+}
+
 bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
     text row = {0};
     text_add(&row, "%zu,%zu,%.6f,%.9g", now->epoch, now->total_step, now->seconds, now->lr);
@@ -111,14 +127,7 @@ bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
     add_metrics(&row, now->has_validation, &now->validation);
     add_metrics(&row, now->has_test, &now->test);
     text_add(&row, "\n");
-    const off_t   before = lseek(run->csv, 0, SEEK_END);
-    const ssize_t n = write(run->csv, row.bytes, row.n);
-    const bool    good = n == (ssize_t)row.n;
-    if (!good) {
-        if (n >= 0) errno = ENOSPC; /* a short write to a file means that */
-        fail_io(error, "write", run->results);
-        if (n > 0 && ftruncate(run->csv, before) != 0) fail_io(error, "restore", run->results);
-    }
+    const bool good = append(run, &row, error);
     text_free(&row);
     return good;
 }

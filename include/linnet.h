@@ -88,9 +88,9 @@ typedef struct ln_data_info {
     size_t n_bytes;     /* held in memory */
 } ln_data_info;
 
-/* name: "mnist"; "points n=211 noise=0.3 seed=1", drawn; or the path of a file, whose contents say what it is: IDX
- * images (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not) or
- * NPZ. An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
+/* name: "mnist"; "points n=211 noise=0.3" or "pictures n=1000 c=3 h=32 w=32", drawn; or the path of a file, whose
+ * contents say what it is: IDX images (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all
+ * three gzipped or not) or NPZ. An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
  * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too. MNIST is
  * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its
  * SHA-256 is checked. */
@@ -131,8 +131,9 @@ typedef int ln_layer; /* a layer's output, as the next layers' input; negative a
 LN_API ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error);
 LN_API void      ln_model_free(ln_model *model);
 
-/* Builder calls. They check everything; the first error is kept in the model, makes every later call return -1,
- * and is what ln_model_status, ln_train and the like then report. Arguments are PyTorch's; 0 means its default. */
+/* Builder calls for the commonest layers and arguments; ln_model_add has all of them. They check everything; the first
+ * error is kept in the model, makes every later call return -1, and is what ln_model_status, ln_train and the like then
+ * report. Arguments are PyTorch's; 0 means its default. */
 typedef struct ln_size2 { int h, w; } ln_size2;
 /* How parameters are drawn: for one layer, or (ln_model_set_init) for all that follow. */
 typedef enum ln_init_kind {
@@ -165,9 +166,11 @@ LN_API ln_layer ln_tanh(ln_model *model, ln_layer input);
 LN_API ln_layer ln_flatten(ln_model *model, ln_layer input);
 LN_API ln_layer ln_add(ln_model *model, ln_layer a, ln_layer b);
 
-/* The same from a recipe's line, e.g. "conv2d 16 kernel=5 stride=2 init=normal std=0.1 as c2", "add c2 from x":
- * the input is the last layer unless `from NAME`; `as NAME` names the output. Any layer can be written so. The
- * message names the offending word, what is allowed and the nearest right word. */
+/* Any layer with any of its arguments, as a recipe's line (`linnet help layers` has them, and the catalogue below):
+ * "batchnorm2d", "conv2d 16 kernel=3 dilation=2 init=normal std=0.1 as c2", "add c2 from x". The input is the last
+ * layer unless `from NAME`; `as NAME` names the output, which else is called by its number, the ln_layer returned: so
+ * both kinds of calls mix, and "concat 3 from 5" joins what two of them made. The message names the offending word,
+ * what is allowed and the nearest right word. */
 LN_API ln_layer  ln_model_add(ln_model *model, const char *line, ln_error *error);
 /* "pytorch" or "normal std=1 bias_std=1" … for all layers that follow. */
 LN_API ln_status ln_model_add_init(ln_model *model, const char *line, ln_error *error);
@@ -218,7 +221,8 @@ LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *e
 
 typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
 /* What ln_trainer_new and ln_predict will take for this batch size and the context's threads, to the byte: activations,
- * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, and lists of pointers.)
+ * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, lists of pointers, and with
+ * augment a batch of images as stored.)
  * options say how it is trained (their batch is not looked at); NULL: as LN_TRAIN_OPTIONS. */
 struct ln_train_options; /* below */
 LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, const struct ln_train_options *options,
@@ -259,6 +263,8 @@ typedef struct ln_train_options {
     const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine warmup=1" */
     uint64_t    seed;        /* of the order of the images, and of layers that draw */
     bool        in_order;    /* take the images as they lie, unshuffled */
+    const char *augment;     /* what is done to data's images, anew in every epoch: "shift 2", or several with commas
+                              * between; "none" or NULL: nothing. Validation and test images stay as they are. */
     const ln_data *validation, *test; /* or NULL; measured after every `every`-th epoch, and the last */
     size_t      every;       /* epochs, 1 to 1000000; 0: 1 */
     /* How gradients become steps; 0 or false: not so. In this order: all gradients are scaled down to a Euclidean norm
@@ -389,9 +395,11 @@ LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, const char *op
 
 /* ---------------------------------------------------------------- the catalogue */
 
-/* Layers, losses, optimizers, schedules and inits with their arguments (first its own, then what every schedule or
- * every layer with parameters takes), for help texts and completion. */
-typedef enum ln_kind { LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT } ln_kind;
+/* Layers, losses, optimizers, schedules, inits and augmentations with their arguments (first its own, then what every
+ * schedule or every layer with parameters takes), for help texts and completion. */
+typedef enum ln_kind {
+    LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT, LN_KIND_AUGMENTATION
+} ln_kind;
 LN_API size_t      ln_catalogue_count(ln_kind kind);
 LN_API const char *ln_catalogue_name(ln_kind kind, size_t i);
 LN_API const char *ln_catalogue_help(ln_kind kind, size_t i);           /* one line */

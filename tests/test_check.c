@@ -206,6 +206,48 @@ static void test_saturation(void **state) {
     checked_free(&c);
 }
 
+/* Bounds that arguments set: what lies far inside of them is not saturated, whatever a tanh would say of it. */
+static void test_bounds_of_arguments(void **state) {
+    (void)state;
+    static const struct {
+        const char *layer;
+        double      low, high; /* of the share that is saturated; NaN: there is no such share */
+    } layers[] = {{"hardtanh", 0.2, 0.5},
+                  {"hardtanh -0.01 0.02", 0.95, 1},
+                  {"hardtanh -100 100", 0, 0},
+                  {"hardtanh 0 6", 0.4, 0.6},
+                  {"elu", 0, 0},
+                  {"elu 0", NAN, NAN},
+                  {"leaky_relu", NAN, NAN},
+                  {"softplus", NAN, NAN}};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        checked c;
+        check_model(&c, (ln_shape){1, 8, 8},
+                    (const char *[]){"flatten", "linear 40 init=normal std=0.2", layers[i].layer, "linear 2", NULL},
+                    no_change);
+        const double found = c.check->layers[2].saturated;
+        if (isnan(layers[i].low) ? !isnan(found) : !(found >= layers[i].low && found <= layers[i].high))
+            fail_msg("%s: %g saturated", layers[i].layer, found);
+        checked_free(&c);
+    }
+}
+
+static const ln_parameter *sink(ln_model *model) {
+    for (size_t i = 0; i < 40; i++) ln_model_parameter(model, 1).values[i] = i < 30 ? -6 : -100;
+    return NULL;
+}
+
+/* Far below 0 an ELU is flat, too: three quarters of the units nearly so, the others wholly. */
+static void test_sunken_elu(void **state) {
+    (void)state;
+    checked c;
+    check_model(&c, (ln_shape){1, 8, 8},
+                (const char *[]){"flatten", "linear 40 init=normal std=0.01", "elu 0.7", "linear 2", NULL}, sink);
+    assert_true(c.check->layers[2].saturated == 1 && c.check->layers[2].dead == 0.25);
+    assert_non_null(strstr(c.check->layers[2].warning, "100 % saturated"));
+    checked_free(&c);
+}
+
 static const ln_parameter *kill_channels(ln_model *model) {
     for (size_t i = 0; i < 4; i++) ln_model_parameter(model, 1).values[2 * i] = -100;
     return NULL;
@@ -248,6 +290,7 @@ int main(void) {
         cmocka_unit_test(test_not_finite_fails),    cmocka_unit_test(test_small_weights),
         cmocka_unit_test(test_saturation),          cmocka_unit_test(test_dead_channels),
         cmocka_unit_test(test_vanishing_gradients), cmocka_unit_test(test_lenet5_is_healthy),
+        cmocka_unit_test(test_bounds_of_arguments), cmocka_unit_test(test_sunken_elu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

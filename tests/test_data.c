@@ -390,13 +390,81 @@ static void noise_mixes_the_classes(void **state) {
     assert_in_range(wrong[1], 200, 600);
 }
 
-static void wrong_arguments_of_generators_are_told(void **state) {
+/* Image i of the name's part, or NULL where it is of another class. */
+static const uint8_t *picture_of(const ln_data *data, size_t i, int class) {
+    return ln_data_label(data, i) == class ? ln_data_image(data, i) : NULL;
+}
+
+static void pictures_are_patterns_of_their_classes(void **state) {
     files   *f = *state;
-    ln_error error = {0};
-    assert_null(ln_data_open(f->context, "points m=3", "train", NULL, &error));
+    ln_data *train = ln_data_open(f->context, "pictures n=60 c=2 h=7 w=9 classes=4 noise=0", NULL, NULL, NULL);
+    ln_data *test = ln_data_open(f->context, "pictures n=50 c=2 h=7 w=9 classes=4 noise=0:test", NULL, NULL, NULL);
+    ln_data *other = ln_data_open(f->context, "pictures c=2 h=7 w=9 classes=4 noise=0 seed=2", NULL, NULL, NULL);
+    const ln_data_info info = ln_data_describe(train);
+    const uint8_t     *first[4] = {0};
+    assert_int_equal(info.n, 60);
+    assert_int_equal(info.c, 2);
+    assert_int_equal(info.h, 7);
+    assert_int_equal(info.w, 9);
+    assert_false(info.is_float);
+    assert_int_equal(info.n_classes, 4);
+    for (int class = 0; class < 4; class ++) {
+        for (size_t i = 0; i < 60; i++) {
+            const uint8_t *const image = picture_of(train, i, class);
+            if (image && !first[class]) first[class] = image;
+            if (image) assert_memory_equal(image, first[class], 126);
+        }
+        for (size_t i = 0; i < 50; i++)
+            if (picture_of(test, i, class)) assert_memory_equal(picture_of(test, i, class), first[class], 126);
+        for (size_t i = 0; i < 200; i++)
+            if (picture_of(other, i, class)) assert_memory_not_equal(picture_of(other, i, class), first[class], 126);
+        for (size_t i = 0; i < 126; i++) assert_in_range(first[class][i], 63, 192);
+        for (int lower = 0; lower < class; lower++) assert_memory_not_equal(first[class], first[lower], 126);
+    }
+    ln_data_free(train);
+    ln_data_free(test);
+    ln_data_free(other);
+}
+
+static void pictures_have_noise_of_their_own(void **state) {
+    files         *f = *state;
+    ln_data       *a = ln_data_open(f->context, "pictures n=40 h=50 w=40 noise=0.1", NULL, NULL, NULL);
+    ln_data       *b = ln_data_open(f->context, "pictures n=9 h=50 w=40 noise=0.1", NULL, NULL, NULL);
+    ln_data       *c = ln_data_open(f->context, "pictures n=9 h=50 w=40 noise=0.1", "test", NULL, NULL);
+    ln_data       *bare = ln_data_open(f->context, "pictures n=40 h=50 w=40 noise=0", NULL, NULL, NULL);
+    const uint8_t *x = ln_data_image(a, 8), *pattern = ln_data_image(bare, 8);
+    double         sum = 0, squares = 0;
+    uint32_t       hash = 2166136261u;
+    assert_memory_equal(x, ln_data_image(b, 8), 6000); /* a picture does not depend on how many */
+    assert_memory_not_equal(ln_data_image(b, 0), ln_data_image(c, 0), 6000);
+    for (size_t i = 0; i < 6000; i++) {
+        const double noise = x[i] - pattern[i];
+        sum += noise;
+        squares += noise * noise;
+        hash = (hash ^ x[i]) * 16777619u;
+    }
+    assert_true(fabs(sum / 6000) < 0.7);
+    assert_true(fabs(sqrt(squares / 6000) - 12.75) < 0.5);
+    assert_int_equal(hash, 0xced8f277); /* the same bytes on every machine */
+    ln_data_free(a);
+    ln_data_free(b);
+    ln_data_free(c);
+    ln_data_free(bare);
+}
+
+static void wrong_arguments_of_generators_are_told(void **state) {
+    static const char *const bad[] = {"points m=3",           "points n=0",   "points c=2",      "pictures classes=1",
+                                      "pictures classes=257", "pictures w=0", "pictures h=4097", "pictures noise=-1"};
+    files                   *f = *state;
+    ln_error                 error = {0};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_null(ln_data_open(f->context, bad[i], "train", NULL, &error));
+        assert_int_equal(error.status, LN_E_ARGUMENT);
+    }
+    assert_null(ln_data_open(f->context, "pictures n=100000000 h=227 w=227", "train", NULL, &error));
     assert_int_equal(error.status, LN_E_ARGUMENT);
-    assert_null(ln_data_open(f->context, "points n=0", "train", NULL, &error));
-    assert_int_equal(error.status, LN_E_ARGUMENT);
+    assert_string_equal(error.message, "pictures: 100000000 images of 3x227x227 take 14397 GiB, but at most 4 GiB are "
+                                       "drawn; ask for n=27783 or fewer, or for smaller ones");
 }
 
 /* ----------------------------------------------------------- parts and recipes */
@@ -547,6 +615,7 @@ static void every_allocation_may_fail(void **state) {
     assert_in_range(files_fail_each(f, open_and_split, path), 8, 30);
     assert_in_range(files_fail_each(f, open_mnist, folder), 8, 30);
     assert_in_range(files_fail_each(f, open_and_keep, (char[]){"points n=200"}), 6, 10);
+    assert_in_range(files_fail_each(f, open_and_keep, (char[]){"pictures h=3 w=3"}), 6, 10);
 }
 
 int main(void) {
@@ -571,6 +640,8 @@ int main(void) {
         FILES_TEST(impossible_parts_change_nothing),
         FILES_TEST(points_are_drawn_by_seed),
         FILES_TEST(noise_mixes_the_classes),
+        FILES_TEST(pictures_are_patterns_of_their_classes),
+        FILES_TEST(pictures_have_noise_of_their_own),
         FILES_TEST(wrong_arguments_of_generators_are_told),
         FILES_TEST(names_have_parts),
         FILES_TEST(recipes_choose_rows_and_classes),

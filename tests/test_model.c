@@ -74,6 +74,21 @@ static void test_calls_and_lines(void **state) {
     ln_context_free(context);
 }
 
+/* What one returned the other takes by its number. */
+static void test_calls_and_lines_mix(void **state) {
+    (void)state;
+    ln_context *const context = net_context(NULL, 1);
+    ln_model *const   model = ln_model_new(context, 2, 8, 8, NULL);
+    assert_int_equal(ln_conv2d(model, -1, (ln_conv2d_args){.out_channels = 3, .kernel = {3, 3}}), 0);
+    assert_int_equal(ln_tanh(model, ln_model_add(model, "batchnorm2d", NULL)), 2);
+    assert_int_equal(ln_model_add(model, "concat 0 from 2", NULL), 3);
+    assert_true(model->node[2]->input[0] == 1 && model->node[3]->input[0] == 2 && model->node[3]->input[1] == 0);
+    ln_linear(model, ln_flatten(model, 3), 2);
+    assert_int_equal(ln_model_initialize(model, 1, NULL), LN_OK);
+    ln_model_free(model);
+    ln_context_free(context);
+}
+
 /* A layer's line, put into another model, makes the same layer. */
 static void test_lines_are_kept(void **state) {
     (void)state;
@@ -156,6 +171,14 @@ static const mistake mistakes[] = {
      LN_E_ARGUMENT,
      "layer 1 (linear): std and bias_std belong to an init; write init=normal "
      "before them"},
+    {{"flatten", "linear 4 init=kaiming_normal std=0.1"},
+     LN_E_ARGUMENT,
+     "layer 1 (linear): std=0.1 is for init normal, and kaiming_normal finds its own deviation; leave std out, or "
+     "write normal"},
+    {{"flatten", "linear 4 init=pytorch bias_std=0.1 as f"},
+     LN_E_ARGUMENT,
+     "layer f (linear): bias_std=0.1 is not for init pytorch, which draws biases as it draws weights; leave bias_std "
+     "out, or write another init"},
     {{"conv2d 4 kernel=9"},
      LN_E_SHAPE,
      "layer 0 (conv2d): its kernel of 9x9 is larger than its input of 2x8x8 with padding 0x0; "
@@ -497,6 +520,47 @@ static void test_loaded_predicts(void **state) {
     free(pixels);
 }
 
+static void *allocate_some(void *user, size_t n_bytes, size_t alignment) {
+    void *memory = NULL;
+    return n_bytes > *(size_t *)user || posix_memalign(&memory, alignment, n_bytes) ? NULL : memory;
+}
+
+static void release_some(void *user, void *memory, size_t n_bytes) {
+    (void)user, (void)n_bytes;
+    free(memory);
+}
+
+/* Values are in memory once; and where there is none for all of them, no layer takes its share before that is said. */
+static void test_memory_of_files(void **state) {
+    enum { LAYERS = 4, SIDE = 256, BYTES = LAYERS * SIDE * SIDE * 4 };
+    files *const    f = *state;
+    ln_model *const model = ln_model_new(f->context, SIDE, 1, 1, NULL);
+    char            path[512];
+    for (int i = 0; i < LAYERS; i++) ln_model_add(model, "linear 256 bias=false", NULL);
+    assert_int_equal(ln_model_initialize(model, 1, NULL), LN_OK);
+    assert_int_equal(ln_model_save(model, files_path(f, "a.safetensors", path), NULL), LN_OK);
+    ln_model_free(model);
+    for (size_t most = BYTES / 2; most <= 2 * BYTES; most *= 4) {
+        const ln_allocator       allocator = {allocate_some, release_some, &most};
+        const ln_context_options with = {.size = sizeof with, .n_threads = 1, .allocator = &allocator};
+        ln_context *const        context = ln_context_new(&with, NULL);
+        ln_error                 error = {0};
+        size_t                   peak;
+        ln_model *const          loaded = ln_model_load(context, path, &error);
+        ln_context_memory(context, NULL, &peak);
+        if (most < BYTES) {
+            assert_null(loaded);
+            assert_int_equal(error.status, LN_E_MEMORY);
+            assert_true(peak < BYTES / LAYERS);
+        } else {
+            assert_non_null(loaded);
+            assert_true(peak < BYTES + BYTES / LAYERS);
+        }
+        ln_model_free(loaded);
+        ln_context_free(context);
+    }
+}
+
 /* Loads bytes; true when it worked, and else the error must have a sentence and a fitting status. */
 static bool loads(files *f, const void *bytes, size_t n) {
     char     path[512];
@@ -659,6 +723,7 @@ static void test_no_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_and_lines),
+        cmocka_unit_test(test_calls_and_lines_mix),
         cmocka_unit_test(test_lines_are_kept),
         cmocka_unit_test(test_inits_are_kept),
         cmocka_unit_test(test_mistakes),
@@ -671,6 +736,7 @@ int main(void) {
         cmocka_unit_test(test_seeds_keep_their_values),
         FILES_TEST(test_round_trip),
         FILES_TEST(test_loaded_predicts),
+        FILES_TEST(test_memory_of_files),
         FILES_TEST(test_truncated_files),
         FILES_TEST(test_flipped_bits),
         FILES_TEST(test_forged_tensors),

@@ -392,6 +392,19 @@ static void test_overflow_is_named(void **state) {
     small_free(&s);
 }
 
+/* Not the rate's fault, nor the weights'. */
+static void test_loss_out_of_its_domain(void **state) {
+    (void)state;
+    small s = small_new(2);
+    assert_int_equal(ln_model_set_loss(s.model, "bce", NULL), LN_OK);
+    ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
+    check_bad_step(trainer, s.model,
+                   (const char *[3]){"step 1: the loss is not finite, so nothing was updated: bce takes outputs from 0 "
+                                     "to 1 alone: end the model with sigmoid, or take bce_with_logits"});
+    ln_trainer_free(trainer);
+    small_free(&s);
+}
+
 /* ------------------------------------------------------------ what is refused */
 
 static void check_refused(const small *s, const ln_data *data, const ln_train_options *options, ln_status status,
@@ -967,6 +980,7 @@ int main(void) {
         cmocka_unit_test(test_nan_in_images),
         cmocka_unit_test(test_infinite_weights),
         cmocka_unit_test(test_overflow_is_named),
+        cmocka_unit_test(test_loss_out_of_its_domain),
         cmocka_unit_test(test_wrong_options),
         cmocka_unit_test(test_wrong_words),
         cmocka_unit_test(test_wrong_data),

@@ -1,4 +1,4 @@
-/* Data sets that are computed: "points n=211 noise=0.3 seed=1". */
+/* Data sets that are computed: "points n=211 noise=0.3 seed=1", "pictures n=1000 c=3 h=32 w=32 classes=10". */
 #ifndef LN_DATA_GENERATE_H
 #define LN_DATA_GENERATE_H
 

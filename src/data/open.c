@@ -116,8 +116,8 @@ typedef struct request {
 static ln_data *open_whole(ln_context *context, const request *r, const char *kind,
                            ln_data *(*open)(ln_context *, const char *, ln_error *), ln_error *error) {
     if (!r->part) return open(context, r->name, error);
-    ln_fail(error, LN_E_ARGUMENT, "%s: %s has no parts, as mnist, points and NPZ have: leave out :%s", r->name, kind,
-            r->test ? "test" : "train");
+    ln_fail(error, LN_E_ARGUMENT, "%s: %s has no parts, as mnist, drawn images and NPZ have: leave out :%s", r->name,
+            kind, r->test ? "test" : "train");
     return NULL;
 }
 

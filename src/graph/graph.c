@@ -64,6 +64,24 @@ const ln_attr *ln_layer_attrs(const ln_op *op) {
     return layer_attrs + (op->traits & LN_DRAWS ? 0 : op->traits & LN_LEARNS ? INIT_ROW_COUNT : end);
 }
 
+/* Of a line: a deviation that its kind does not draw by would be read and forgotten. */
+static ln_status check_init(const char *owner, const ln_init *init, ln_error *error) {
+    ln_init preset;
+    ln_attr_defaults(init_attrs, &preset, sizeof preset);
+    const char *const word = ln_init_words[init->kind];
+    if (init->kind != LN_INIT_NORMAL && init->std != preset.std)
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "%s: std=%g is for init normal, and %s finds its own deviation; leave std out, or write normal",
+                       owner, init->std, word);
+    if (init->kind == LN_INIT_PYTORCH && init->bias_std != preset.bias_std)
+        return ln_fail(
+            error, LN_E_ARGUMENT,
+            "%s: bias_std=%g is not for init %s, which draws biases as it draws weights; leave bias_std out, "
+            "or write another init",
+            owner, init->bias_std, word);
+    return LN_OK;
+}
+
 ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error) {
     size_t area, count;
     if (c == 0 || h == 0 || w == 0 || !ln_multiply(h, w, &area) || !ln_multiply(area, c, &count) ||
@@ -198,7 +216,7 @@ static ln_status parse(const ln_model *model, ln_node *node, const ln_line *line
                             "std and bias_std belong to an init; write init=normal before them");
     node->init = own ? options.init : model->init;
     node->learning = options.learning;
-    return LN_OK;
+    return own ? check_init(owner, &options.init, error) : LN_OK;
 }
 
 static ln_status allocate_values(ln_model *model, ln_node *node, float *values[LN_MAX_TENSORS], ln_error *error) {
@@ -222,8 +240,7 @@ static void print_line(const ln_model *model, const ln_node *node, const ln_line
     n += ln_attr_print(node->op->attrs, node->args, text + n, LN_MAX_LINE - n);
     if (node->op->traits & LN_DRAWS && n < LN_MAX_LINE) {
         n += (size_t)snprintf(text + n, LN_MAX_LINE - n, " init=%s", ln_init_words[node->init.kind]);
-        ln_attr rest[INIT_ROW_COUNT] = {init_attrs[1], init_attrs[2], {0}};
-        if (n < LN_MAX_LINE) n += ln_attr_print(rest, &node->init, text + n, LN_MAX_LINE - n);
+        if (n < LN_MAX_LINE) n += ln_attr_print(ln_init_attrs(node->init.kind), &node->init, text + n, LN_MAX_LINE - n);
     }
     if (node->op->traits & LN_LEARNS && n < LN_MAX_LINE) {
         const layer_options options = {.learning = node->learning};
@@ -274,7 +291,8 @@ ln_layer ln_model_add(ln_model *model, const char *text, ln_error *error) {
 }
 
 ln_status ln_init_parse(const char *text, ln_init *init, ln_error *error) {
-    return ln_attr_parse(text, "init", init_attrs, init, sizeof *init, NULL, NULL, 0, error);
+    const ln_status status = ln_attr_parse(text, "init", init_attrs, init, sizeof *init, NULL, NULL, 0, error);
+    return status == LN_OK ? check_init("init", init, error) : status;
 }
 
 ln_status ln_model_add_init(ln_model *model, const char *text, ln_error *error) {

@@ -10,6 +10,8 @@ enum {
     SUM_BYTES = 64 << 10   /* a head's sums over lanes, kept from band to band */
 };
 
+static const size_t TENSOR_BYTES = (size_t)1 << 52;
+
 static size_t lanes_bytes(const ln_plan *p) { return LN_LANES * p->element; }
 
 /* ---------------------------------------------------------------- aliases */
@@ -496,11 +498,31 @@ static void lay_memory(ln_plan *p, ln_piece *piece) {
     p->n_bytes = end + p->thread_bytes * (size_t)p->n_threads;
 }
 
+/* All that is summed above stays below SIZE_MAX when no tensor, its border included, is larger than TENSOR_BYTES:
+ * what a plan says it takes must not have wrapped round. */
+static ln_status check_sizes(const ln_plan *p, ln_error *error) {
+    for (size_t t = 0; t < p->n_tensors; t++) {
+        const ln_slot *const x = &p->value[p->value[t].base];
+        if (ln_slot_lanes(x) <= TENSOR_BYTES / (ln_slot_unit(p, x) * p->n_blocks)) continue;
+        return ln_fail_node(
+            error, LN_E_MEMORY, p->node[t > 0 ? t - 1 : 0].node,
+            "its %s, with the padding that is read round it, takes more than 2^52 bytes for %zu images; "
+            "make the batch, the layers or the padding smaller",
+            t > 0 ? "output" : "input", p->options.batch);
+    }
+    return LN_OK;
+}
+
 ln_status ln_plan_place(ln_plan *p, ln_error *error) {
     const size_t    n_bytes = sizeof(ln_piece) * (3 * p->n_tensors + p->n_nodes);
     ln_piece *const piece = ln_allocate(p->context, n_bytes);
     if (!piece) return ln_fail_memory(error, "plan", n_bytes);
     place_tensors(p);
+    const ln_status fits = check_sizes(p, error);
+    if (fits != LN_OK) {
+        ln_release(p->context, piece);
+        return fits;
+    }
     lay_memory(p, piece);
     ln_release(p->context, piece);
     return LN_OK;

@@ -137,7 +137,9 @@ static ln_status read_classes(const char *path, const cJSON *root, ln_model *mod
     return status;
 }
 
-static ln_status read_values(const char *path, const ln_safetensors *file, ln_model *model, ln_error *error) {
+/* Where the values of each of the file's tensors go; every parameter must have one, and every tensor be one's. */
+static ln_status find_places(const char *path, const ln_safetensors *file, const ln_model *model, float **to,
+                             ln_error *error) {
     const size_t n = ln_model_parameter_count(model);
     for (size_t i = 0; i < n; i++) {
         const ln_parameter     p = ln_model_parameter(model, i);
@@ -146,12 +148,7 @@ static ln_status read_values(const char *path, const ln_safetensors *file, ln_mo
         if (t->rank != p.rank || memcmp(t->shape, p.shape, p.rank * sizeof p.shape[0]) != 0)
             return ln_fail(error, LN_E_FORMAT, "%s: the tensor '%s' has another shape than its own model says", path,
                            p.name);
-        if (ln_first_not_finite(t->values, t->count) < t->count)
-            return ln_fail(
-                error, LN_E_FORMAT,
-                "%s: the tensor '%s' holds values that are not finite; use weights from before they became so", path,
-                p.name);
-        memcpy(p.values, t->values, p.count * sizeof(float));
+        to[t - file->tensors] = p.values;
     }
     if (file->n_tensors != n)
         return ln_fail(error, LN_E_FORMAT, "%s: holds %zu tensors, and its own model names %zu", path, file->n_tensors,
@@ -159,7 +156,36 @@ static ln_status read_values(const char *path, const ln_safetensors *file, ln_mo
     return LN_OK;
 }
 
-static ln_model *read_model(ln_context *context, const char *path, const ln_safetensors *file, const cJSON *root,
+static ln_status read_tensor(const char *path, ln_safetensors *file, float *to, ln_error *error) {
+    const ln_tensor *const t = &file->tensors[file->next];
+    const ln_status        status = ln_safetensors_take(file, to, error);
+    if (status == LN_OK && ln_first_not_finite(to, t->count) < t->count)
+        return ln_fail(error, LN_E_FORMAT,
+                       "%s: the tensor '%s' holds values that are not finite; use weights from before they became so",
+                       path, t->name);
+    return status;
+}
+
+static ln_status read_values(const char *path, ln_safetensors *file, const ln_model *model, ln_error *error) {
+    const size_t  n = file->n_tensors, n_bytes = n * sizeof(float *);
+    float **const to = ln_allocate(model->context, n_bytes);
+    if (!to) return ln_fail_memory(error, path, n_bytes);
+    ln_status status = find_places(path, file, model, to, error);
+    for (size_t i = 0; i < n && status == LN_OK; i++) status = read_tensor(path, file, to[i], error);
+    ln_release(model->context, to);
+    return status;
+}
+
+/* Layers take the memory of their parameters one by one: is there some for all of them? Nothing of it is touched. */
+static ln_status ask_memory(ln_context *context, const char *path, const ln_safetensors *file, ln_error *error) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < file->n_tensors; i++) n_bytes += file->tensors[i].count * sizeof(float);
+    void *const memory = ln_allocate(context, n_bytes);
+    ln_release(context, memory);
+    return memory ? LN_OK : ln_fail_memory(error, path, n_bytes);
+}
+
+static ln_model *read_model(ln_context *context, const char *path, ln_safetensors *file, const cJSON *root,
                             ln_error *error) {
     const cJSON *const version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const cJSON *const input = cJSON_GetObjectItemCaseSensitive(root, "input");
@@ -174,6 +200,7 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
         damaged(path, "has no readable version and input", error);
         return NULL;
     }
+    if (ask_memory(context, path, file, error) != LN_OK) return NULL;
     ln_error        found;
     ln_model *const model = ln_model_new(context, size_at(input, 0), size_at(input, 1), size_at(input, 2), &found);
     if (!model) {
@@ -192,12 +219,10 @@ static ln_model *read_model(ln_context *context, const char *path, const ln_safe
 ln_model *ln_model_load(ln_context *context, const char *path, ln_error *error) {
     ln_safetensors file = {0};
     ln_model      *model = NULL;
-    if (ln_safetensors_read(context, path, &file, error) != LN_OK) return NULL;
-    const char *json = NULL;
-    for (size_t i = 0; i < file.n_metadata; i++)
-        if (strcmp(file.metadata[i].key, "linnet") == 0) json = file.metadata[i].value;
-    const uint64_t mode = ln_fp_enter();
-    cJSON *const   root = json ? cJSON_Parse(json) : NULL;
+    if (ln_safetensors_open(context, path, &file, error) != LN_OK) return NULL;
+    const char *const json = ln_safetensors_get(&file, "linnet");
+    const uint64_t    mode = ln_fp_enter();
+    cJSON *const      root = json ? cJSON_Parse(json) : NULL;
     ln_fp_leave(mode);
     if (!json)
         ln_fail(error, LN_E_FORMAT,

@@ -9,8 +9,12 @@
 #include "base/file.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie in memory");
 _Static_assert(sizeof(float) == 4, "F32");
@@ -196,7 +200,7 @@ static ln_status read_json(reader *r, const char *header, size_t n) {
     return status;
 }
 
-/* bytes: the whole file, or what there is of it. *n_header: the header's length. */
+/* n_bytes: of the whole file, of which 8 suffice here. *n_header: the header's length. */
 static ln_status read_length(const reader *r, const unsigned char *bytes, size_t n_bytes, size_t *n_header) {
     uint64_t n = 0;
     if (n_bytes == 0)
@@ -231,11 +235,13 @@ static ln_status hand_over(reader *r, ln_safetensors *file) {
                              .n_metadata = r->n_metadata,
                              .tensors = tensors,
                              .metadata = r->metadata,
-                             .text = r->text};
+                             .text = r->text,
+                             .path = r->name,
+                             .fd = -1};
     return LN_OK;
 }
 
-/* All but the values, which begin at *at and take *n_data bytes. */
+/* All but the values, which begin at *at and take *n_data bytes. bytes: the whole file, or its beginning up to there. */
 static ln_status read_header(ln_context *context, const char *name, const unsigned char *bytes, size_t n_bytes,
                              ln_safetensors *file, size_t *at, size_t *n_data, ln_error *error) {
     reader    r = {.context = context, .name = name, .error = error};
@@ -265,8 +271,8 @@ static void attach(ln_safetensors *file, void *values) {
 
 ln_status ln_safetensors_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes,
                                ln_safetensors *file, ln_error *error) {
-    ln_safetensors  made;
-    size_t          at, n_data;
+    ln_safetensors  made = {0};
+    size_t          at = 0, n_data = 0;
     const ln_status status = read_header(context, name, bytes, n_bytes, &made, &at, &n_data, error);
     if (status != LN_OK) return status;
     void *values = ln_allocate(context, n_data);
@@ -279,25 +285,69 @@ ln_status ln_safetensors_parse(ln_context *context, const char *name, const void
     return LN_OK;
 }
 
-/* The file's own memory becomes that of the values: they are moved to its aligned beginning. */
-ln_status ln_safetensors_read(ln_context *context, const char *path, ln_safetensors *file, ln_error *error) {
+/* A pipe, say, whose length nobody knows before its end: all of it, and a folder fails. */
+static ln_status open_whole(ln_context *context, const char *path, ln_safetensors *file, ln_error *error) {
     unsigned char *bytes;
-    size_t         n_bytes, at, n_data;
-    ln_safetensors made;
+    size_t         n_bytes;
     ln_status      status = ln_file_read(context, path, LN_SAFETENSORS_FILE, &bytes, &n_bytes, error);
     if (status != LN_OK) return status;
-    status = read_header(context, path, bytes, n_bytes, &made, &at, &n_data, error);
-    if (status != LN_OK) {
-        ln_release(context, bytes);
-        return status;
+    status = ln_safetensors_parse(context, path, bytes, n_bytes, file, error);
+    ln_release(context, bytes);
+    return status;
+}
+
+static ln_status read_exactly(int fd, const char *path, void *to, size_t n_bytes, ln_error *error) {
+    for (unsigned char *at = to; n_bytes > 0;) {
+        const ssize_t n = read(fd, at, n_bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return ln_fail_io(error, "read", path);
+        if (n == 0) return ln_fail(error, LN_E_FORMAT, "%s: truncated while it was read: read it again", path);
+        at += n;
+        n_bytes -= (size_t)n;
     }
-    attach(&made, memmove(bytes, bytes + at, n_data));
-    *file = made;
+    return LN_OK;
+}
+
+/* The header of a file of n_bytes; fd then stands before the values. */
+static ln_status open_values(ln_context *context, const char *path, int fd, size_t n_bytes, ln_safetensors *file,
+                             ln_error *error) {
+    const reader  r = {.name = path, .error = error};
+    unsigned char first[LN_LENGTH] = {0};
+    size_t        n_header = 0, at, n_data;
+    ln_status     status = n_bytes < LN_LENGTH ? LN_OK : read_exactly(fd, path, first, LN_LENGTH, error);
+    if (status == LN_OK) status = read_length(&r, first, n_bytes, &n_header);
+    if (status != LN_OK) return status;
+    unsigned char *const bytes = ln_allocate(context, LN_LENGTH + n_header);
+    if (!bytes) return ln_fail_memory(error, path, LN_LENGTH + n_header);
+    memcpy(bytes, first, LN_LENGTH);
+    status = read_exactly(fd, path, bytes + LN_LENGTH, n_header, error);
+    if (status == LN_OK) status = read_header(context, path, bytes, n_bytes, file, &at, &n_data, error);
+    ln_release(context, bytes);
+    return status;
+}
+
+ln_status ln_safetensors_open(ln_context *context, const char *path, ln_safetensors *file, ln_error *error) {
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return open_whole(context, path, file, error);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ln_fail_io(error, "open", path);
+    const ln_status status = open_values(context, path, fd, (size_t)st.st_size, file, error);
+    if (status == LN_OK) file->fd = fd;
+    else close(fd);
+    return status;
+}
+
+ln_status ln_safetensors_take(ln_safetensors *file, float *to, ln_error *error) {
+    const ln_tensor *const t = &file->tensors[file->next++];
+    const size_t           n_bytes = t->count * sizeof(float);
+    if (!file->values) return read_exactly(file->fd, file->path, to, n_bytes, error);
+    memcpy(to, t->values, n_bytes);
     return LN_OK;
 }
 
 void ln_safetensors_free(ln_safetensors *file) {
     if (!file->context) return;
+    if (file->fd >= 0) close(file->fd);
     ln_release(file->context, file->tensors);
     ln_release(file->context, file->metadata);
     ln_release(file->context, file->text);

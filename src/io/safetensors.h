@@ -10,7 +10,7 @@
 typedef struct ln_tensor {
     const char  *name;
     size_t       rank, shape[4], count; /* count: product of the shape; 1 for rank 0 */
-    const float *values;
+    const float *values; /* NULL while they are in the file alone */
 } ln_tensor;
 
 typedef struct ln_metadata { const char *key, *value; } ln_metadata;
@@ -22,16 +22,22 @@ typedef struct ln_safetensors {
     ln_tensor   *tensors;  /* in the order in which their values lie in the file */
     ln_metadata *metadata; /* by key */
     char        *text;     /* names, keys and values */
-    void        *values;
+    void        *values;   /* of all tensors; NULL while they are in the file */
+    size_t       next;     /* the tensor whose values are taken next */
+    const char  *path;     /* the caller's */
+    int          fd;       /* where the next tensor's values begin; -1 when they are in memory */
 } ln_safetensors;
 
 /* Limits on what is read. Names and keys have 1 to LN_SAFETENSORS_NAME bytes and no control characters. */
 enum { LN_SAFETENSORS_HEADER = 1 << 22, LN_SAFETENSORS_NAME = 255 };
 
-/* Reads and checks everything: lengths, JSON, types, shapes, offsets without overlap, hole or overhang, names without
- * duplicates. Only F32 of rank 4 at most is read (else LN_E_UNSUPPORTED). Values may be any bits, NaN among them. */
-ln_status ln_safetensors_read(ln_context *context, const char *path, ln_safetensors *file, ln_error *error);
-/* The same from memory, which may be freed afterwards; name stands in messages. */
+/* Reads the header and checks everything: lengths, JSON, types, shapes, offsets without overlap, hole or overhang, names
+ * without duplicates. Only F32 of rank 4 at most is read (else LN_E_UNSUPPORTED). Values may be any bits, NaN among
+ * them; they stay in the file, so that they are never in memory twice. path must outlive file. */
+ln_status ln_safetensors_open(ln_context *context, const char *path, ln_safetensors *file, ln_error *error);
+/* The values of the next tensor, from the first on, to to. */
+ln_status ln_safetensors_take(ln_safetensors *file, float *to, ln_error *error);
+/* Header and values from memory, which may be freed afterwards; name stands in messages, and must outlive file. */
 ln_status ln_safetensors_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes,
                                ln_safetensors *file, ln_error *error);
 void ln_safetensors_free(ln_safetensors *file); /* a zeroed one is fine */

@@ -27,15 +27,17 @@ enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7 }; /* largest side of a tile; widest ker
 
 /* ---------------------------------------------------------------- forward */
 
-/* n tiles of one row of output, for ot channels. Strides are in lanes. */
+/* n tiles of each of some rows of output, for ot channels. Strides are in lanes. */
 typedef struct conv_row {
     const real  *weights;          /* packed [c][kh][kw][ot] */
     const real  *bias;             /* ot, or NULL */
     const lanes *in;               /* at the first tap of the first column */
     lanes       *out;
-    size_t       n, c, kh, kw;
+    size_t       rows, n, c, kh, kw;
     size_t       in_channel, in_row, in_step; /* in_row: between rows of the kernel; in_step: between columns, the
                                                  stride */
+    size_t       in_next, out_next;           /* from one row of output to the next */
+    size_t       ahead;                       /* single channels alone fetch what lies so far behind their inputs */
     size_t       out_channel;
     size_t       in_tap;                      /* between taps of a row, the dilation (conv_dilated) */
 } conv_row;
@@ -74,9 +76,13 @@ LN_INLINE void conv_forward_tile(const int ot, const int xt, const size_t step, 
 
 /* step is in_step and tap in_tap where they are known: then every address is a base and a constant. */
 LN_INLINE void conv_forward_steps(const int ot, const int xt, const size_t step, const size_t tap, const conv_row *r) {
-    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
-        for (size_t i = 0; i < r->n; i++)
-            conv_forward_tile(ot, xt, step, tap, r, r->in + i * (size_t)xt * step, r->out + i * (size_t)xt, p);
+    for (size_t y = 0; y < r->rows; y++)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+            for (size_t i = 0; i < r->n; i++) {
+                const lanes *const in = r->in + y * r->in_next + i * (size_t)xt * step;
+                LN_UNROLL for (int x = 0; x < xt && ot == 1; x++) __builtin_prefetch(in + (size_t)x + r->ahead);
+                conv_forward_tile(ot, xt, step, tap, r, in, r->out + y * r->out_next + i * (size_t)xt, p);
+            }
 }
 
 LN_INLINE void conv_forward_tiles(const int ot, const int xt, const conv_row *r) {
@@ -142,6 +148,35 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
                 }
             }
         LN_UNROLL for (int o = 0; o < ot; o++)
+            LN_UNROLL for (int k = 0; k < kt; k++)
+                v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
+    }
+}
+
+/* The same where each channel of output has an input channel of its own, in_channel lanes behind the one before: several
+ * side by side, as one addition must wait for the one before it. */
+enum { CONV_SIDE = 4 };
+
+LN_INLINE void conv_side_tile(const int kt, const conv_sum *s, size_t in_channel) {
+    if (CONV_SIDE * kt > CONV_TILE) return; /* no such tile */
+    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+        vec acc[CONV_SIDE][CONV_MAX];
+        LN_UNROLL for (int o = 0; o < CONV_SIDE; o++)
+            LN_UNROLL for (int k = 0; k < kt; k++)
+                acc[o][k] = s->adds ? v_load(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p) : v_zero();
+        for (size_t b = 0; b < s->n_blocks; b++)
+            for (size_t y = 0; y < s->rows; y++) {
+                const lanes *dy = s->dout + b * s->dout_block + y * s->dout_row;
+                const lanes *in = s->in + b * s->in_block + y * s->in_row_step;
+                for (size_t x = 0; x < s->columns; x++, dy++, in += s->in_step)
+                    LN_UNROLL for (int o = 0; o < CONV_SIDE; o++) {
+                        vec value = v_load(dy[(size_t)o * s->dout_channel].of + p);
+                        LN_KEEP(value);
+                        LN_UNROLL for (int k = 0; k < kt; k++) acc[o][k] =
+                            v_fma(value, v_load(in[(size_t)o * in_channel + (size_t)k].of + p), acc[o][k]);
+                    }
+            }
+        LN_UNROLL for (int o = 0; o < CONV_SIDE; o++)
             LN_UNROLL for (int k = 0; k < kt; k++)
                 v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
     }
@@ -285,6 +320,17 @@ static void (*const conv_dilated[CONV_MAX + 1][CONV_MAX + 1])(const conv_row *) 
 #define CONV_ENTRY(ot, xt) [ot][xt] = conv_dparam_##ot##_##xt,
 static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) = {CONV_EACH_TILE(CONV_ENTRY)};
 #undef CONV_ENTRY
+
+static inline void conv_side(size_t kt, const conv_sum *s, size_t in_channel) {
+    switch (kt) {
+    case 1: conv_side_tile(1, s, in_channel); break;
+    case 2: conv_side_tile(2, s, in_channel); break;
+    case 3: conv_side_tile(3, s, in_channel); break;
+    case 4: conv_side_tile(4, s, in_channel); break;
+    case 5: conv_side_tile(5, s, in_channel); break;
+    default: conv_side_tile(6, s, in_channel); break;
+    }
+}
 
 #define CONV_EACH_SLIDE(each) \
     CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3) CONV_EACH_COLUMN(each, 5) \

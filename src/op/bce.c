@@ -28,6 +28,7 @@ const ln_op ln_op_bce = {
     .infer = infer,
     .weight = loss_weight,
     .classes = loss_classes,
+    .domain = "bce takes outputs from 0 to 1 alone: end the model with sigmoid, or take bce_with_logits",
     .probabilities = loss_probabilities,
 };
 

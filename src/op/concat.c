@@ -78,5 +78,40 @@ static void dinput(const ln_task *t) {
     if (t->write[1] != LN_SKIP) pass(t, 1, t->node->in[0].c);
 }
 
-const ln_kernel LN_KERNEL(concat) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+/* ------------------------------------------------------ one image at a time */
+
+static const char *refuse_image(const ln_node *node) {
+    return node->input[0] < 0 || node->input[1] < 0 ? "one of its inputs is the model's" : NULL;
+}
+
+static void copy_groups(const ln_task *t, size_t input, size_t b, size_t h, size_t first) {
+    for (size_t g = 0; g < ln_channel_groups(t->node->in[input].c); g++)
+        copy_row(view_row(&t->in[input], b, g, h), view_row(&t->out, b, first + g, h), t->node->out.w, false);
+}
+
+/* Where a's last group has room, b's channels move on to other lanes; those behind its last one get zeros. */
+static void move_channels(const ln_task *t, size_t b, size_t h) {
+    const size_t ca = t->node->in[0].c, last = t->node->out.c - 1, w = t->node->out.w;
+    for (size_t c = ca; c <= last; c++) {
+        const lanes *const from = view_row(&t->in[1], b, (c - ca) / LN_LANES, h);
+        lanes *const       to = view_row(&t->out, b, c / LN_LANES, h);
+        for (size_t i = 0; i < w; i++) to[i].of[c % LN_LANES] = from[i].of[(c - ca) % LN_LANES];
+    }
+    lanes *const to = view_row(&t->out, b, last / LN_LANES, h);
+    for (size_t i = 0; i < w; i++)
+        for (size_t l = last % LN_LANES + 1; l < LN_LANES; l++) to[i].of[l] = 0;
+}
+
+static void run_image(const ln_task *t) {
+    const size_t ca = t->node->in[0].c;
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t h = 0; h < t->node->out.h; h++) {
+            copy_groups(t, 0, b, h, 0);
+            if (ca % LN_LANES == 0) copy_groups(t, 1, b, h, ca / LN_LANES);
+            else move_channels(t, b, h);
+        }
+}
+
+const ln_kernel LN_KERNEL(concat) = {
+    .image = {.refuse = refuse_image, .run = run_image}, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

@@ -179,16 +179,18 @@ static size_t sums_beside(const conv2d *a) { return a->dilation.w == 1 ? (size_t
 /* Tiles for the forward pass, and for sums over pixels: there all pixels of a tile's channels should stay in the
  * first-level cache while input channels pass by. So blocks are taken one by one and rows a few at a time, and the sums
  * of a tile wait in memory meanwhile. With few input channels, whose sums would come and go as often as the pixels,
- * the tile is made smaller instead, and choice[2] is 0. */
+ * the tile is made smaller instead, and choice[2] is 0. Channels that each have an input of their own (depthwise) are
+ * taken CONV_SIDE at a time, with their inputs. */
 static void choose(const ln_node *node, size_t n_parts, size_t choice[3]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
-    const bool          divides = a->groups > 1;
-    const size_t        group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
-    const bool          cuts = node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
+    const bool   divides = a->groups > 1, own = (size_t)a->groups == node->in[0].c && (size_t)a->groups == node->out.c;
+    const size_t group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
+    const bool   cuts = own || node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
     choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
-    choice[1] =
-        conv_tile_rows(group_o, sums_beside(a), 1, divides, cuts ? SIZE_MAX : CONV_CACHE_BYTES / (node->out.h * row));
-    const size_t rows = CONV_CACHE_BYTES / (choice[1] * row);
+    choice[1] = own ? CONV_SIDE
+                    : conv_tile_rows(group_o, sums_beside(a), 1, divides,
+                                     cuts ? SIZE_MAX : CONV_CACHE_BYTES / (node->out.h * row));
+    const size_t rows = CONV_CACHE_BYTES / ((own ? 2 : 1) * choice[1] * row);
     choice[2] = !cuts ? 0 : rows > 0 ? rows : 1;
 }
 
@@ -229,9 +231,8 @@ static void pack(const ln_task *t) {
 
 /* ---------------------------------------------------------------- forward */
 
-static void forward_row(const conv_row *row, size_t tile, size_t columns) {
-    const conv_cut cut = conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / tile));
-    conv_row       r = *row;
+static void forward_rows(const conv_row *rows, size_t tile, conv_cut cut) {
+    conv_row r = *rows;
     void (*const *const tiles)(const conv_row *) = r.in_tap == 1 ? conv_forward[tile] : conv_dilated[tile];
     r.n = cut.n;
     tiles[cut.size](&r);
@@ -246,26 +247,37 @@ static void forward(const ln_task *t) {
     const sizes s = sizes_of(t->node, t->choice);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t o = t->c_lo; o < t->c_hi; o += s.tile) {
-            const size_t tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
-            conv_row     r = {.weights = (const real *)t->packed + o * s.taps,
-                              .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL,
-                              .c = s.c,
-                              .kh = s.kh,
-                              .kw = s.kw,
-                              .in_channel = t->in[0].channel,
-                              .in_row = s.dh * t->in[0].row,
-                              .in_tap = s.dw,
-                              .in_step = s.sw,
-                              .out_channel = t->out.channel};
-            for (size_t h = t->h_lo; h < t->h_hi; h++) {
-                r.in = view_row(&t->in[0], b, c0, h * s.sh) - s.ph * t->in[0].row - s.pw;
-                r.out = view_row(&t->out, b, o, h);
-                forward_row(&r, tile, t->node->out.w);
-            }
+            const size_t   tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
+            const conv_row r = {.weights = (const real *)t->packed + o * s.taps,
+                                .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL,
+                                .in = view_row(&t->in[0], b, c0, t->h_lo * s.sh) - s.ph * t->in[0].row - s.pw,
+                                .out = view_row(&t->out, b, o, t->h_lo),
+                                .rows = t->h_hi - t->h_lo,
+                                .c = s.c,
+                                .kh = s.kh,
+                                .kw = s.kw,
+                                .in_channel = t->in[0].channel,
+                                .in_row = s.dh * t->in[0].row,
+                                .in_tap = s.dw,
+                                .in_step = s.sw,
+                                .in_next = s.sh * t->in[0].row,
+                                .out_next = t->out.row,
+                                .ahead = (s.kh + 3) * t->in[0].row, /* rows that soon come */
+                                .out_channel = t->out.channel};
+            forward_rows(&r, tile, conv_cut_evenly(t->node->out.w, conv_least(CONV_MAX, CONV_TILE / tile)));
         }
 }
 
 /* ----------------------------------------------------- parameter gradient */
+
+/* Depthwise: every output channel has an input channel of its own. */
+static bool is_own(const sizes *s) { return s->group_o == 1 && s->c == 1; }
+
+/* How many of the n channels from o the next tile takes: of one group, or several groups of one. */
+static size_t tile_at(const sizes *s, size_t o, size_t n) {
+    if (is_own(s)) return n < CONV_SIDE ? 1 : CONV_SIDE;
+    return conv_least(s->sum_tile, conv_least(n, s->group_o - o % s->group_o));
+}
 
 /* Some rows of some blocks of a task. */
 typedef struct region {
@@ -276,6 +288,7 @@ typedef struct region {
 static void sum_channel(const ln_task *t, const sizes *s, const region *at, size_t o, size_t tile, size_t c,
                         lanes *sums, size_t step) {
     const size_t       first = o / s->group_o * s->c + c;
+    const bool         own = is_own(s) && tile == CONV_SIDE;
     const size_t       most = s->dw == 1 ? conv_least(CONV_MAX, CONV_TILE / tile) : 1;
     const conv_cut     cut = conv_cut_evenly(s->kw, most);
     conv_sum           sum = {.dout = view_row(&t->dout, at->block, o, at->h_lo),
@@ -297,7 +310,8 @@ static void sum_channel(const ln_task *t, const sizes *s, const region *at, size
             const size_t size = i < cut.n ? cut.size : cut.size - 1;
             sum.in = in + ky * s->dh * t->in[0].row + kx * s->dw;
             sum.sums = sums + ky * s->kw + kx;
-            conv_dparam[tile][size](&sum);
+            if (own) conv_side(size, &sum, t->in[0].channel);
+            else conv_dparam[tile][size](&sum);
             kx += size;
         }
 }
@@ -362,7 +376,7 @@ static void dparam(const ln_task *t) {
     const bool   whole = t->h_lo == 0 && t->h_hi == t->node->out.h;
     lanes *const sums = t->scratch;
     for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
-        tile = conv_least(s.sum_tile, conv_least(t->c_hi, (o / s.group_o + 1) * s.group_o) - o); /* of one group */
+        tile = tile_at(&s, o, t->c_hi - o);
         if (!whole) sum_bands(t, &s, o, tile, sums + o * (s.taps | 1));
         else if (s.sum_rows > 0) sum_bands(t, &s, o, tile, sums);
         else sum_tile(t, &s, o, tile, sums);
@@ -393,14 +407,16 @@ static rows_behind rows_dilated(const sizes *s, size_t r, size_t lo, size_t end)
 
 static rows_behind rows_behind_of(const sizes *s, size_t r, size_t out_h) {
     const size_t extent = (s->kh - 1) * s->dh + 1;
-    const size_t lo = r < extent ? 0 : (r - extent) / s->sh + 1, end = conv_least(r / s->sh + 1, out_h);
+    const bool   beside = s->sh == 1; /* most are, and division is slow */
+    const size_t lo = r < extent ? 0 : (beside ? r - extent : (r - extent) / s->sh) + 1;
+    const size_t end = conv_least((beside ? r : r / s->sh) + 1, out_h);
     if (lo >= end) return (rows_behind){.step = 1};
     return s->dh == 1 ? (rows_behind){lo, end - lo, 1, r - lo * s->sh, s->sh} : rows_dilated(s, r, lo, end);
 }
 
-/* What adds to row h of channel c. */
-static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c, size_t h) {
-    const size_t      ky_step = s->group_o * s->kw, first = c / s->c * s->group_o;
+/* What adds to row h of channel c, of the group whose output channels begin at first. */
+static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c, size_t first, size_t h) {
+    const size_t      ky_step = s->group_o * s->kw;
     const rows_behind rows = rows_behind_of(s, h + s->ph, t->node->out.h);
     return (conv_slide){.weights = (const real *)t->packed + s->o * s->taps + (c * s->kh + rows.ky) * ky_step,
                         .dout = view_row(&t->dout, b, first, rows.lo),
@@ -412,22 +428,22 @@ static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c,
                         .dout_row = rows.step * t->dout.row};
 }
 
-static void slide_rows(const ln_task *t, const sizes *s, const conv_slide *slide, size_t n_rows) {
-    const conv_cut cut = conv_cut_evenly(t->node->out.w, CONV_MAX);
-    for (size_t i = 0, x = 0; i < cut.n + cut.rest && slide->n_rows > 0; i++) {
+/* All strips of a row; moves slide along. */
+static void slide_rows(const sizes *s, conv_cut cut, conv_slide *slide, size_t n_rows) {
+    const bool slides_by = slides(s);
+    for (size_t i = 0; i < cut.n + cut.rest && slide->n_rows > 0; i++) {
         const size_t size = i < cut.n ? cut.size : cut.size - 1;
-        conv_slide   at = *slide;
-        at.dout += x;
-        at.din += x * s->sw;
-        if (slides(s)) conv_slides[n_rows][s->kw][size](&at);
+        lanes *const din = slide->din;
+        if (slides_by) conv_slides[n_rows][s->kw][size](slide);
         else
-            for (size_t kx = 0; kx < s->kw; kx++, at.din += s->dw - 1) conv_scatter(size, &at, s->kw, kx, s->sw);
-        x += size;
+            for (size_t kx = 0; kx < s->kw; kx++, slide->din += s->dw - 1) conv_scatter(size, slide, s->kw, kx, s->sw);
+        slide->dout += size;
+        slide->din = din + size * s->sw;
     }
 }
 
 /* Both rows at once where they may be. */
-static void dinput_rows(const ln_task *t, const sizes *s, conv_slide *one, const conv_slide *other) {
+static void dinput_rows(const ln_task *t, const sizes *s, conv_cut cut, conv_slide *one, conv_slide *other) {
     const size_t columns = t->node->in[0].w + 2 * s->pw;
     if (t->write[0] == LN_SET) {
         memset(one->din, 0, columns * sizeof *one->din);
@@ -437,25 +453,28 @@ static void dinput_rows(const ln_task *t, const sizes *s, conv_slide *one, const
         one->other_weights = other->weights - one->weights;
         one->other_dout = other->dout - one->dout;
         one->other_din = other->din - one->din;
-        slide_rows(t, s, one, 2);
+        slide_rows(s, cut, one, 2);
         return;
     }
-    slide_rows(t, s, one, 1);
-    if (other) slide_rows(t, s, other, 1);
+    slide_rows(s, cut, one, 1);
+    if (other) slide_rows(s, cut, other, 1);
 }
 
 /* Channels in pairs; of one that is left, rows from above with those from below, which as many rows of dout reach. */
 static void dinput(const ln_task *t) {
-    const sizes  s = sizes_of(t->node, t->choice);
-    const size_t h_in = t->node->in[0].h;
+    const sizes    s = sizes_of(t->node, t->choice);
+    const conv_cut cut = conv_cut_evenly(t->node->out.w, CONV_MAX);
+    const size_t   h_in = t->node->in[0].h;
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
             n = conv_least(2, t->c_hi - c);
+            const size_t first = c / s.c * s.group_o, second = (c + 1) / s.c * s.group_o;
             for (size_t h = 0; h < (n == 2 ? h_in : (h_in + 1) / 2); h++) {
                 const bool pair = n == 2 || h_in - 1 - h != h;
-                conv_slide one = slide_at(t, &s, b, c, h), other;
-                if (pair) other = n == 2 ? slide_at(t, &s, b, c + 1, h) : slide_at(t, &s, b, c, h_in - 1 - h);
-                dinput_rows(t, &s, &one, pair ? &other : NULL);
+                conv_slide one = slide_at(t, &s, b, c, first, h), other;
+                if (pair)
+                    other = n == 2 ? slide_at(t, &s, b, c + 1, second, h) : slide_at(t, &s, b, c, first, h_in - 1 - h);
+                dinput_rows(t, &s, cut, &one, pair ? &other : NULL);
             }
         }
 }

@@ -13,6 +13,11 @@ typedef struct elu_args {
 
 #ifdef LN_DESCRIPTOR
 
+static void bounds(const ln_node *node, double *low, double *high) {
+    *low = -((const elu_args *)(const void *)node->args)->alpha;
+    *high = __builtin_inf();
+}
+
 static const ln_attr attrs[] = {
     {.key = "alpha",
      .type = LN_ATTR_FLOAT,
@@ -33,6 +38,7 @@ const ln_op ln_op_elu = {
     .traits = LN_LOCAL | LN_IN_PLACE | LN_NEEDS_OUT | LN_KINKS,
     .n_inputs = 1,
     .infer = ln_infer_same,
+    .bounds = bounds,
 };
 
 #else

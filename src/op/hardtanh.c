@@ -22,6 +22,12 @@ static ln_status infer(ln_node *node, ln_error *error) {
     return ln_infer_same(node, error);
 }
 
+static void bounds(const ln_node *node, double *low, double *high) {
+    const hardtanh_args *const a = (const void *)node->args;
+    *low = a->min_val;
+    *high = a->max_val;
+}
+
 static const ln_attr attrs[] = {
     {.key = "min_val",
      .type = LN_ATTR_FLOAT,
@@ -50,6 +56,7 @@ const ln_op ln_op_hardtanh = {
     .traits = LN_LOCAL | LN_IN_PLACE | LN_KINKS,
     .n_inputs = 1,
     .infer = infer,
+    .bounds = bounds,
 };
 
 #else

@@ -14,7 +14,7 @@ const ln_op ln_op_log_softmax = {
     .attrs = softmax_attrs,
     .traits = LN_IN_PLACE | LN_NEEDS_OUT,
     .n_inputs = 1,
-    .infer = ln_infer_same,
+    .infer = softmax_infer,
 };
 
 #else

@@ -95,15 +95,19 @@ struct ln_op {
     /* From op, args and in: out, param, n_macs. Checks every combination, every product for overflow; messages begin
      * with the layer ("layer 3 (conv2d)": ln_fail_node). */
     ln_status (*infer)(ln_node *node, ln_error *error);
-    /* Outputs lie in [low, high] (both 0: anywhere; high may be infinite). check calls a channel that never leaves low
-     * under an infinite high dead, and a value within a hundredth of finite bounds saturated. */
+    /* Outputs lie in [low, high] (both 0: anywhere; high may be infinite), or in what bounds says of the arguments.
+     * check calls a channel that never leaves low under an infinite high dead, and saturated a value within a hundredth
+     * of finite bounds, or of a low below 0 alone. */
     double low, high;
+    void (*bounds)(const ln_node *node, double *low, double *high);
     /* LN_LOSS: what an image's loss is multiplied by in the gradient of a batch of n images with these labels: 1/n for
      * a mean, 1 for a sum. The kernels find it in task->weight. */
     double (*weight)(const ln_node *node, const int32_t *labels, size_t n);
     /* LN_LOSS: how many classes labels may name (NULL: as many as there are outputs), and the probabilities of these
      * classes that one image's outputs stand for, in plain C: the same bits on every machine. */
     size_t (*classes)(const ln_node *node);
+    /* LN_LOSS: what else makes the loss of finite outputs not finite, and what to do; NULL: nothing but their size. */
+    const char *domain;
     void (*probabilities)(const ln_node *node, const float *outputs, float *p);
     /* The kernel of an op that is not in the list (a program's own); NULL for those in it. */
     const struct ln_kernel *(*kernel)(ln_isa isa);

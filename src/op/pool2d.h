@@ -111,11 +111,12 @@ static inline ln_status pool2d_check(const ln_node *node, ln_error *error) {
                         "kernel, more padding, or a larger input", kh, kw, in.c, in.h, in.w, ph, pw);
 }
 
-/* Sets the output's shape, once it is known to fit in memory's addresses. */
+/* Sets the output's shape, once it is known to be no larger than that of any other layer may be. */
 static inline ln_status pool2d_shape(ln_node *node, ln_shape out, ln_error *error) {
     size_t count;
-    if (!ln_multiply(out.c, out.h, &count) || !ln_multiply(count, out.w, &count) || count > SIZE_MAX / 1024)
-        return ln_fail_node(error, LN_E_SHAPE, node, "the output %zux%zux%zu is too large for this machine", out.c,
+    if (!ln_multiply(out.c, out.h, &count) || !ln_multiply(count, out.w, &count) || count > (size_t)1 << 31)
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "the output %zux%zux%zu is more than 2^31 values; make it smaller, or the input", out.c,
                             out.h, out.w);
     node->out = out;
     return LN_OK;

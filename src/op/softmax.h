@@ -12,6 +12,16 @@
 
 static const ln_attr softmax_attrs[] = {{0}};
 
+static ln_status softmax_infer(ln_node *node, ln_error *error) {
+    const ln_shape in = node->in[0];
+    if (in.c == 1)
+        return ln_fail_node(error, LN_E_SHAPE, node,
+                            "its input is %zux%zux%zu, and the share of a single channel is 1 for every image: take "
+                            "sigmoid, or give the layer before it more channels",
+                            in.c, in.h, in.w);
+    return ln_infer_same(node, error);
+}
+
 #else
 #include "kernel/kernel.h"
 #include "kernel/vmath.h"

@@ -12,7 +12,17 @@ ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room 
     return LN_OK;
 }
 
-void ln_batch_room_free(ln_context *context, ln_batch_room *room) { ln_release(context, room->rows); }
+ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, ln_batch_room *room, ln_error *error) {
+    const size_t n_bytes = (room->capacity + (size_t)ln_context_threads(context)) * data->store->image_bytes;
+    room->frame = ln_batch_frame(data);
+    room->augmented = ln_allocate(context, n_bytes);
+    return room->augmented ? LN_OK : ln_fail_memory(error, "batch of augmented images", n_bytes);
+}
+
+void ln_batch_room_free(ln_context *context, ln_batch_room *room) {
+    ln_release(context, room->rows);
+    ln_release(context, room->augmented);
+}
 
 ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_data *data, const uint32_t *order,
                      size_t first, size_t n) {
@@ -30,6 +40,46 @@ ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_
                       .n = n,
                       .preprocess = model->preprocess};
 }
+
+/* ------------------------------------------------------------- augmentation */
+
+typedef struct augment_job {
+    const ln_batch_room *room;
+    const ln_augment    *augment;
+    ln_occasion          at;
+    size_t               n, n_threads;
+} augment_job;
+
+/* Each thread takes its share of the images; which one takes an image changes nothing of it. */
+static void augment_work(void *argument, int t) {
+    const augment_job *const   job = argument;
+    const ln_batch_room *const room = job->room;
+    const ln_frame *const      f = &room->frame;
+    const size_t               image_bytes = f->c * f->h * f->w * f->value_bytes;
+    unsigned char *const       spare = room->augmented + (room->capacity + (size_t)t) * image_bytes;
+    ln_occasion                at = job->at;
+    size_t                     lo, hi;
+    ln_part(job->n, (size_t)t, job->n_threads, &lo, &hi);
+    for (size_t i = lo; i < hi; i++) {
+        unsigned char *const to = room->augmented + i * image_bytes;
+        at.image = room->images[i];
+        ln_augment_image(job->augment, f, at, room->rows[i], to, spare);
+        room->rows[i] = to;
+    }
+}
+
+void ln_batch_augment(ln_threads *threads, int n_threads, const ln_batch_room *room, const ln_augment *augment,
+                      ln_occasion at, size_t n) {
+    augment_job job = {.room = room, .augment = augment, .at = at, .n = n, .n_threads = (size_t)n_threads};
+    ln_threads_run(threads, n_threads, augment_work, &job);
+}
+
+ln_frame ln_batch_frame(const ln_data *data) {
+    const ln_store *const s = data->store;
+    return (ln_frame){s->c, s->h, s->w, s->is_float ? sizeof(float) : 1};
+}
+
+/* ------------------------------------------------------------------ checks */
 
 ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *data, bool labelled, ln_error *error) {
     const ln_data_info info = ln_data_describe(data);

@@ -2,23 +2,35 @@
 #ifndef LN_TRAIN_BATCH_H
 #define LN_TRAIN_BATCH_H
 
+#include "data/augment.h"
 #include "data/data.h"
 #include "graph/run.h"
 
 /* Room for one batch: pointers to images, their labels and numbers. */
 typedef struct ln_batch_room {
-    size_t       capacity;
-    const void **rows;
-    int32_t     *labels;
-    uint32_t    *images;
+    size_t         capacity;
+    const void   **rows;
+    int32_t       *labels;
+    uint32_t      *images;
+    unsigned char *augmented; /* NULL, or capacity images, and one more for each thread */
+    ln_frame       frame;     /* what these have in common */
 } ln_batch_room;
 
 ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room *room, ln_error *error);
+/* Room for augmented images of data too. */
+ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, ln_batch_room *room, ln_error *error);
 void      ln_batch_room_free(ln_context *context, ln_batch_room *room);
 
 /* Images order[0 … n) of data (order NULL: first, first + 1, …). n ≤ capacity. */
 ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_data *data, const uint32_t *order,
                      size_t first, size_t n);
+
+/* Augments the n images of the batch in room, whose pointers then lead to what has become of them. at says seed and
+ * epoch; augment->n ≥ 1. */
+void ln_batch_augment(ln_threads *threads, int n_threads, const ln_batch_room *room, const ln_augment *augment,
+                      ln_occasion at, size_t n);
+/* What the images of data have in common. */
+ln_frame ln_batch_frame(const ln_data *data);
 
 /* Do the images fit the model's input, and (labelled) the labels its outputs? who begins the message. */
 ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *data, bool labelled, ln_error *error);

@@ -1,4 +1,5 @@
-/* Layers, losses, optimizers, schedules and inits with their arguments, for help texts and checks. */
+/* Layers, losses, optimizers, schedules, inits and augmentations with their arguments, for help texts and checks. */
+#include "data/augment.h"
 #include "graph/graph.h"
 #include "optim/optim.h"
 
@@ -37,6 +38,10 @@ static bool find(ln_kind kind, size_t i, entry *e) {
     case LN_KIND_INIT:
         if (i > LN_INIT_NORMAL) return false;
         *e = (entry){ln_init_words[i], ln_init_help[i], ln_init_attrs((int)i), none};
+        return true;
+    case LN_KIND_AUGMENTATION:
+        if (i >= LN_AUGMENTATION_COUNT) return false;
+        *e = (entry){ln_augmentations[i]->name, ln_augmentations[i]->help, ln_augmentations[i]->attrs, none};
         return true;
     }
     return false;
@@ -83,6 +88,8 @@ ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
     ln_pace         pace;
     ln_line         line;
     ln_init         init;
+    ln_augment      augment;
+    if (kind == LN_KIND_AUGMENTATION) return ln_augment_parse(text, &augment, error);
     if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
     if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &pace, error);
     if (kind == LN_KIND_INIT) return ln_init_parse(text, &init, error);

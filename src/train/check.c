@@ -237,6 +237,25 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
 
 /* ------------------------------------------------------------------ health */
 
+/* What a layer's outputs lie between, as far as that is known: which of its values are at their end. */
+typedef struct ends {
+    bool   dies, saturates; /* have the words a meaning? */
+    double low;             /* of a channel that dies: no value of it is above */
+    double below, above;    /* values outside are saturated */
+} ends;
+
+static ends ends_of(const ln_node *node) {
+    double low = node->op->low, high = node->op->high;
+    if (node->op->bounds) node->op->bounds(node, &low, &high);
+    const bool   dies = high - low > 1e300;
+    const double margin = !dies ? (high - low) / 100 : low < 0 ? -low / 100 : 0;
+    return (ends){.dies = dies,
+                  .saturates = margin > 0,
+                  .low = (double)(float)low,
+                  .below = low + margin,
+                  .above = dies ? high : high - margin};
+}
+
 typedef struct spread {
     double std, dead, saturated;
 } spread;
@@ -247,11 +266,9 @@ static double float_at(const ln_slot *slot, const float *values, size_t image, s
     return (double)values[place_in(slot, image * ln_shape_count(s) + c * s.h * s.w + hw)];
 }
 
-static spread spread_of(const ln_slot *slot, const float *values, size_t n, const ln_op *op) {
+static spread spread_of(const ln_slot *slot, const float *values, size_t n, const ends *e) {
     const ln_shape s = slot->shape;
     const size_t   area = s.h * s.w;
-    const bool     bounded = op->high - op->low > 0 && op->high - op->low < 1e300;
-    const double   margin = bounded ? (op->high - op->low) / 100 : 0;
     double         sum = 0, squares = 0, saturated = 0, dead = 0;
     for (size_t c = 0; c < s.c; c++) {
         bool lives = false;
@@ -260,14 +277,15 @@ static spread spread_of(const ln_slot *slot, const float *values, size_t n, cons
                 const double v = float_at(slot, values, i, c, k);
                 sum += v;
                 squares += v * v;
-                lives |= v != op->low;
-                saturated += bounded && (v < op->low + margin || v > op->high - margin);
+                lives |= !(v <= e->low);
+                saturated += v < e->below || v > e->above;
             }
         dead += !lives;
     }
     const double count = (double)(n * s.c * area), mean = sum / count, variance = squares / count - mean * mean;
-    return (spread){
-        .std = ln_sqrt(variance < 0 ? 0 : variance), .dead = dead / (double)s.c, .saturated = saturated / count};
+    return (spread){.std = ln_sqrt(variance < 0 ? 0 : variance),
+                    .dead = e->dies ? dead / (double)s.c : __builtin_nan(""),
+                    .saturated = e->saturates ? saturated / count : __builtin_nan("")};
 }
 
 static void warn(ln_check_layer *l, double input_std, double top_gradient) {
@@ -276,22 +294,20 @@ static void warn(ln_check_layer *l, double input_std, double top_gradient) {
     else if (l->activation_std < 1e-3 * input_std)
         snprintf(l->warning, sizeof l->warning,
                  "its values hardly differ from image to image (deviation %.1e): the initial weights are too small, "
-                 "learning will "
-                 "stall; try init=kaiming_normal",
+                 "learning will stall; try init=kaiming_normal",
                  l->activation_std);
     else if (l->gradient_std < 1e-4 * top_gradient)
         snprintf(l->warning, sizeof l->warning,
                  "its gradient is %.0e of the last layer's: it vanishes on the way, layers before it will hardly learn",
                  l->gradient_std / top_gradient);
+    else if (l->dead > 0.3)
+        snprintf(l->warning, sizeof l->warning,
+                 "%.0f %% of its channels are dead: the same for every image, they cannot learn", 100 * l->dead);
     else if (l->saturated > 0.5)
         snprintf(l->warning, sizeof l->warning,
                  "%.0f %% saturated: they pass little gradient; it can train all the same if the gradients are large, "
-                 "smaller "
-                 "initial weights are safer",
+                 "smaller initial weights are safer",
                  100 * l->saturated);
-    else if (l->dead > 0.3)
-        snprintf(l->warning, sizeof l->warning,
-                 "%.0f %% of its channels are dead: zero for every image, they cannot learn", 100 * l->dead);
 }
 
 static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *check, ln_error *error) {
@@ -306,21 +322,20 @@ static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *
     ln_status             status = ln_plan_new(model, &options, &plan, error);
     if (status != LN_OK) return status;
     (void)ln_run_step(plan, &step);
-    const double input_std =
-        spread_of(&plan->value[0], ln_run_tensor(plan, false, 0), batch->n, model->node[0]->op).std;
-    double top = 0;
+    const ends   none = {0};
+    const double input_std = spread_of(&plan->value[0], ln_run_tensor(plan, false, 0), batch->n, &none).std;
+    double       top = 0;
     for (size_t i = model->n_nodes; i-- > 0;) {
         ln_check_layer *const l = &check->layers[i];
-        const ln_op *const    op = model->node[i]->op;
-        const spread          value = spread_of(&plan->value[i + 1], ln_run_tensor(plan, false, i + 1), batch->n, op);
-        const bool            dies = op->high - op->low > 1e300, saturates = op->high > op->low && !dies;
+        const ends            e = ends_of(model->node[i]);
+        const spread          value = spread_of(&plan->value[i + 1], ln_run_tensor(plan, false, i + 1), batch->n, &e);
         *l = (ln_check_layer){.name = model->node[i]->name,
-                              .op = op->name,
+                              .op = model->node[i]->op->name,
                               .activation_std = value.std,
-                              .dead = dies ? value.dead : __builtin_nan(""),
-                              .saturated = saturates ? value.saturated : __builtin_nan("")};
+                              .dead = value.dead,
+                              .saturated = value.saturated};
         if (plan->gradient[i + 1].used)
-            l->gradient_std = spread_of(&plan->gradient[i + 1], ln_run_tensor(plan, true, i + 1), batch->n, op).std;
+            l->gradient_std = spread_of(&plan->gradient[i + 1], ln_run_tensor(plan, true, i + 1), batch->n, &none).std;
         if (i == model->n_nodes - 1) top = l->gradient_std;
         warn(l, input_std, top);
     }

@@ -12,6 +12,7 @@ struct ln_trainer {
     ln_train_options options;
     ln_plan         *plan;
     ln_batch_room    room;
+    ln_augment       augment;
     uint32_t        *order;      /* of this epoch */
     size_t           n, n_steps; /* images; steps an epoch */
     uint64_t         step;       /* steps done, over all epochs */
@@ -95,6 +96,12 @@ static size_t copy_bytes(const ln_model *model, const ln_train_options *o) {
     return o->restore_best ? ln_copy_count(model) * sizeof(float) : 0;
 }
 
+static ln_status read_augment(ln_trainer *t, ln_error *error) {
+    const ln_frame  frame = ln_batch_frame(t->data);
+    const ln_status status = ln_augment_parse(t->options.augment, &t->augment, error);
+    return status == LN_OK ? ln_augment_check(&t->augment, &frame, error) : status;
+}
+
 static ln_status make(ln_trainer *t, ln_error *error) {
     ln_status status = check(t, error);
     if (status == LN_OK) status = ln_monitor_new(&t->options, &t->monitor, error);
@@ -102,6 +109,7 @@ static ln_status make(ln_trainer *t, ln_error *error) {
     if (status == LN_OK) t->base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
     if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->pace, error);
     if (status == LN_OK) status = ln_pace_check(&t->pace, t->base, t->options.epochs, error);
+    if (status == LN_OK) status = read_augment(t, error);
     if (status == LN_OK) status = name_classes(t->model, t->data, error);
     if (status != LN_OK) return status;
     ln_context *const context = t->model->context;
@@ -114,6 +122,7 @@ static ln_status make(ln_trainer *t, ln_error *error) {
     if (last > 0) status = ln_plan_check_batch(t->model, last, error);
     if (status == LN_OK) status = ln_plan_new(t->model, &options, &t->plan, error);
     if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
+    if (status == LN_OK && t->augment.n > 0) status = ln_batch_room_augmented(context, t->data, &t->room, error);
     if (status == LN_OK && !(t->order = ln_allocate(context, t->n * sizeof *t->order)))
         status = ln_fail_memory(error, "train", t->n * sizeof *t->order);
     const size_t n_copy = copy_bytes(t->model, &t->options);
@@ -207,10 +216,19 @@ static bool parameter_finite(const ln_trainer *t, size_t *node, size_t *k) {
     return true;
 }
 
+static bool loss_finite(const ln_trainer *t, const ln_batch *batch) {
+    size_t       hits;
+    const double loss = ln_run_loss(t->plan, batch->n, &hits);
+    return loss - loss == 0;
+}
+
 static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *error) {
     char      what[160];
     size_t    node, k;
     const int bad = first_bad_layer(t, batch);
+    if (bad == -2 && t->model->loss.op->domain && !loss_finite(t, batch))
+        return ln_fail(error, LN_E_NOT_FINITE, "step %llu: the loss is not finite, so nothing was updated: %s",
+                       (unsigned long long)t->step + 1, t->model->loss.op->domain);
     if (!parameter_finite(t, &node, &k))
         snprintf(what, sizeof what, "%s of layer %s (%s) is no longer finite", t->model->node[node]->param[k].name,
                  t->model->node[node]->name, t->model->node[node]->op->name);
@@ -283,6 +301,9 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
     }
     const ln_batch batch = ln_batch_of(&t->room, t->model, t->data, t->order + first, 0,
                                        left < t->options.batch ? left : t->options.batch);
+    if (t->augment.n > 0)
+        ln_batch_augment(t->model->context->threads, t->plan->n_threads, &t->room, &t->augment,
+                         (ln_occasion){.seed = t->options.seed, .epoch = epoch}, batch.n);
     t->lr = ln_pace_rate(&t->pace, t->base, t->step, t->n_steps, t->options.epochs);
     const ln_update update = {.args = t->optimizer_args, .lr = t->lr, .step = t->step + 1};
     ln_step         step = {.batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update};

@@ -10,9 +10,9 @@ OP.bin        little-endian: "LNGOLD1\\0", u32 cases, and for each
               of ops with buffers eval, the output of prediction before the step, and a buffer's name, after it.
               Inputs are not stored: values() below and tests/test_golden.c make the same ones. Gradients are those of
               sum(out * dout); of the loss itself for losses.
-steps_NET.bin "LNSTEP1\\0", u32 parameters, u32 steps, f64 loss[steps], f64 torch32 of the losses, and for each
-                parameter char name[16], u32 count, f64 torch32, f32 before[count], f64 after[count].
-              Training steps of 64 images in file order; after and loss are the float64 run's, from the float32 weights
+steps_NET.bin "LNSTEP1\\0", u32 tensors, u32 steps, f64 loss[steps], f64 torch32 of the losses, and for each parameter
+                and buffer char name[16], u32 count, f64 torch32, f32 before[count], f64 after[count].
+              Training steps of images in file order; after and loss are the float64 run's, from the float32 weights
               before; torch32 is the Euclidean distance of PyTorch's float32 run from them.
 """
 import gzip
@@ -351,12 +351,12 @@ CASES = {
     ],
     "softmax": [
         case("softmax", (10, 1, 1), 17, scale=8.0), case("softmax", A, 17), case("softmax", B, 1, scale=32.0),
-        case("softmax", C, 250, coarse=True), case("softmax", (1, 3, 2), 3),
+        case("softmax", C, 250, coarse=True), case("softmax", (2, 3, 2), 3),
     ],
     "log_softmax": [
         case("log_softmax", (10, 1, 1), 17, scale=8.0), case("log_softmax", A, 17),
         case("log_softmax", B, 1, scale=32.0), case("log_softmax", C, 250, coarse=True),
-        case("log_softmax", (1, 3, 2), 3),
+        case("log_softmax", (2, 3, 2), 3),
     ],
     "dropout": [case("dropout 0", D, 17), case("dropout 0", (37, 1, 1), 1), case("dropout 0", C, 250)],
     "dropout2d": [case("dropout2d 0", D, 17), case("dropout2d 0", (37, 1, 1), 1), case("dropout2d 0", C, 250)],
@@ -531,40 +531,80 @@ def lenet5(activation, pooling):
                          activation(), nn.Linear(84, 10))
 
 
-def run_steps(model, pixels, label, normalise, reduction, n_steps, **sgd):
-    """Mean losses, and the weights after the steps, in the model's type."""
+class Residual(torch.nn.ModuleDict):
+    """Two residual blocks, the second with a strided 1x1 convolution beside it. Named as in tests/test_steps.c."""
+
+    def __init__(self):
+        nn = torch.nn
+        super().__init__({
+            "0": nn.Conv2d(1, 8, 5, stride=4, padding=2, bias=False), "1": nn.BatchNorm2d(8),
+            "3": nn.Conv2d(8, 8, 3, padding=1, bias=False), "4": nn.BatchNorm2d(8),
+            "6": nn.Conv2d(8, 8, 3, padding=1, bias=False), "7": nn.BatchNorm2d(8),
+            "10": nn.Conv2d(8, 16, 3, stride=2, padding=1, bias=False), "11": nn.BatchNorm2d(16),
+            "13": nn.Conv2d(16, 16, 3, padding=1, bias=False), "z": nn.BatchNorm2d(16),
+            "15": nn.Conv2d(8, 16, 1, stride=2, bias=False), "16": nn.BatchNorm2d(16),
+            "22": nn.Linear(16, 10)})
+        self.nearest = float("inf")  # that a ReLU's input has been to 0
+
+    def relu(self, x):
+        self.nearest = min(self.nearest, x.detach().abs().min().item())
+        return F.relu(x)
+
+    def forward(self, x):
+        x = self.relu(self["1"](self["0"](x)))
+        y = self.relu(self["4"](self["3"](x)))
+        y = self.relu(self["7"](self["6"](y)) + x)
+        z = self.relu(self["11"](self["10"](y)))
+        z = self["z"](self["13"](z))
+        x = self.relu(self["16"](self["15"](y)) + z)
+        return self["22"](x.mean((2, 3)))
+
+
+def state(model):
+    """Parameters and buffers by name; BatchNorm's count of batches is nothing that Linnet has."""
+    return {k: t for k, t in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def run_steps(model, pixels, label, normalise, reduction, n_steps, batch, **sgd):
+    """Mean losses, and parameters and buffers after the steps, in the model's type."""
     optimizer = torch.optim.SGD(model.parameters(), **sgd)
     dtype = next(model.parameters()).dtype
     losses = []
     for i in range(n_steps):
-        at = slice(64 * i, 64 * (i + 1))
+        at = slice(batch * i, batch * (i + 1))
         loss = F.cross_entropy(model(normalise(pixels[at].to(dtype))), label[at], reduction=reduction)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(loss.item() / (64 if reduction == "sum" else 1))
-    return np.array(losses), [p.detach().double().numpy() for p in model.parameters()]
+        losses.append(loss.item() / (batch if reduction == "sum" else 1))
+    return np.array(losses), [t.double().numpy() for t in state(model).values()]
 
 
-def write_steps(name, make, init, normalise, reduction, **sgd):
+def write_steps(name, make, init, normalise, reduction, batch=64, **sgd):
+    """From the first seed with which no ReLU that the network watches comes so near to 0 that float32 may take the other
+    side: a side once taken wrongly is no rounding, and grows from step to step."""
     n_steps = 10
-    torch.manual_seed(1)
-    model = make()
-    init(model)
-    before = {k: p.detach().clone() for k, p in model.named_parameters()}
-    pixels = torch.tensor(mnist("train-images-idx3-ubyte.gz", 16)[:640 * 784].reshape(640, 1, 28, 28).copy())
-    label = torch.tensor(mnist("train-labels-idx1-ubyte.gz", 8)[:640].astype(np.int64))
-    double = make().double()
-    double.load_state_dict({k: p.double() for k, p in before.items()})
-    losses, after = run_steps(double, pixels, label, normalise, reduction, n_steps, **sgd)
-    losses32, after32 = run_steps(model, pixels, label, normalise, reduction, n_steps, **sgd)
+    n = n_steps * batch
+    pixels = torch.tensor(mnist("train-images-idx3-ubyte.gz", 16)[:n * 784].reshape(n, 1, 28, 28).copy())
+    label = torch.tensor(mnist("train-labels-idx1-ubyte.gz", 8)[:n].astype(np.int64))
+    for seed in range(1, 1000):
+        torch.manual_seed(seed)
+        model = make()
+        init(model)
+        before = {k: t.clone() for k, t in state(model).items()}
+        double = make().double()
+        double.load_state_dict(model.state_dict())
+        losses, after = run_steps(double, pixels, label, normalise, reduction, n_steps, batch, **sgd)
+        if getattr(double, "nearest", 1) >= 3e-6:
+            break
+    losses32, after32 = run_steps(model, pixels, label, normalise, reduction, n_steps, batch, **sgd)
     with open(os.path.join(HERE, f"steps_{name}.bin"), "wb") as file:
         file.write(b"LNSTEP1\0" + struct.pack("<II", len(before), n_steps) + losses.astype("<f8").tobytes())
         file.write(struct.pack("<d", np.linalg.norm(losses32 - losses)))
-        for (key, p), exact, far in zip(before.items(), after, after32):
-            file.write(struct.pack("<16sId", key.encode(), p.numel(), np.linalg.norm(far - exact)))
-            file.write(p.numpy().astype("<f4").tobytes() + exact.astype("<f8").tobytes())
-    print(name, "losses", " ".join(f"{x:.4f}" for x in losses))
+        for (key, t), exact, far in zip(before.items(), after, after32):
+            file.write(struct.pack("<16sId", key.encode(), t.numel(), np.linalg.norm(far - exact)))
+            file.write(t.numpy().astype("<f4").tobytes() + exact.astype("<f8").tobytes())
+    print(name, "seed", seed, "losses", " ".join(f"{x:.4f}" for x in losses))
 
 
 def normal_weights(model):
@@ -584,6 +624,9 @@ def main():
                     lambda x: (x / 255 - 0.1307) / 0.3081, "mean", lr=0.05, momentum=0.9)
         write_steps("lenet5_1998", lambda: lenet5(nn.Sigmoid, nn.AvgPool2d), normal_weights,
                     lambda x: x / 256, "sum", lr=0.0015)
+        for name, batch, decay in (("residual", 64, 0), ("residual_50", 50, 5e-4)):
+            write_steps(name, Residual, lambda model: None, lambda x: (x / 255 - 0.1307) / 0.3081, "mean", batch,
+                        lr=0.05, momentum=0.9, weight_decay=decay)
 
 
 main()

@@ -157,7 +157,8 @@ static inline bool draw_layer(ln_random *r, const ln_shape *shape, size_t i, ln_
     return out->h == last.h && out->w == last.w && (out->c + last.c) * last.h * last.w <= DRAW_CELLS;
 }
 
-static inline void draw_network(drawn *net, uint64_t seed) {
+/* behind: a convolution of so many channels comes first, so that no other layer reads the model's input; 0: none. */
+static inline void draw_network(drawn *net, uint64_t seed, size_t behind) {
     ln_random r = ln_random_at(seed, LN_RANDOM_CHECK, 78, 0);
     ln_shape  shape[NET_LINES]; /* of the outputs; names are numbers */
     bool      branched = false;
@@ -165,6 +166,10 @@ static inline void draw_network(drawn *net, uint64_t seed) {
                    .batch = 2 + ln_random_below(&r, 40)};
     const size_t n = 3 + ln_random_below(&r, 12);
     size_t       i = 0;
+    if (behind) {
+        (void)snprintf(net->text[i], DRAW_LINE, "conv2d %zu kernel=1", behind);
+        shape[i++] = (ln_shape){behind, net->in.h, net->in.w};
+    }
     while (i < n || branched) {
         if (branched) {
             draw_join(&r, shape, i, net->text[i], &shape[i]);
