@@ -10,8 +10,8 @@
  *   chan-  │ a a a a a  │                        Parameter gradient: the same tile, of ot channels and kt columns of
  *   nels   │ a a a a a  │                          the kernel, over all pixels of dout.
  *          └────────────┘
- * Input gradient (stride 1): a tile holds rt rows of din by pt + kw - 1 columns, and slides every one of pt
- * columns of dout over it: only taps that exist, with padding and without. */
+ * Input gradient (stride st of 1 or 2): a tile holds rt rows of din by (pt - 1)·st + kw columns, and slides every one
+ * of pt columns of dout over it: only taps that exist, with padding and without. */
 #ifndef LN_KERNEL_CONV_H
 #define LN_KERNEL_CONV_H
 
@@ -23,7 +23,8 @@ enum { CONV_TILE = 24, CONV_SLIDE_ROWS = 2 }; /* accumulators, of 32 registers *
 enum { CONV_TILE = 12, CONV_SLIDE_ROWS = 1 }; /* of 16 */
 #endif
 enum { CONV_CACHE_BYTES = 28 << 10 }; /* of the first-level cache, for one side of a tile */
-enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7 }; /* largest side of a tile; widest kernel that slides */
+enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7, CONV_WIDE = 4 }; /* largest side of a tile; widest kernel that slides; columns
+                                                              of dout that slide by twos */
 
 /* ---------------------------------------------------------------- forward */
 
@@ -184,7 +185,7 @@ LN_INLINE void conv_side_tile(const int kt, const conv_sum *s, size_t in_channel
 
 /* --------------------------------------------------------- input gradient */
 
-/* What n_rows rows of dout (of all o channels) add to pt + kw - 1 columns of one row of din; or of two rows that as
+/* What n_rows rows of dout (of all o channels) add to (pt - 1)·st + kw columns of one row of din; or of two rows that as
  * many rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own
  * additions. */
 typedef struct conv_slide {
@@ -197,10 +198,11 @@ typedef struct conv_slide {
     size_t       dout_channel, dout_row;
 } conv_slide;
 
-LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const conv_slide *s) {
-    const int columns = pt + kw - 1;
+LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const int st, const conv_slide *s) {
+    if (st > 1 && pt > CONV_WIDE) return; /* no such tile */
+    const int columns = (pt - 1) * st + kw;
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        vec acc[2][CONV_MAX + CONV_MAX_SLIDE - 1];
+        vec acc[2][2 * CONV_MAX + CONV_MAX_SLIDE];
         LN_UNROLL for (int r = 0; r < rt; r++)
             LN_UNROLL for (int x = 0; x < columns; x++) acc[r][x] = v_load(s->din[r * s->other_din + x].of + p);
         for (size_t y = 0; y < s->n_rows; y++) {
@@ -215,7 +217,8 @@ LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const c
                     }
                     LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
                         const vec weight = v_broadcast(w + r * s->other_weights + k);
-                        LN_UNROLL for (int x = 0; x < pt; x++) acc[r][x + k] = v_fma(weight, value[x], acc[r][x + k]);
+                        LN_UNROLL for (int x = 0; x < pt; x++) acc[r][x * st + k] =
+                            v_fma(weight, value[x], acc[r][x * st + k]);
                     }
                 }
             }
@@ -335,12 +338,17 @@ static inline void conv_side(size_t kt, const conv_sum *s, size_t in_channel) {
 #define CONV_EACH_SLIDE(each) \
     CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3) CONV_EACH_COLUMN(each, 5) \
     CONV_EACH_COLUMN(each, 7)
-#define CONV_DEFINE_SLIDE(kw, pt)                                                              \
-    static void conv_slide_1_##kw##_##pt(const conv_slide *s) { conv_slide_tile(1, pt, kw, s); } \
-    static void conv_slide_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, s); }
+#define CONV_DEFINE_SLIDE(kw, pt)                                                                       \
+    static void conv_slide_1_##kw##_##pt(const conv_slide *s) { conv_slide_tile(1, pt, kw, 1, s); }       \
+    static void conv_slide_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, 1, s); }       \
+    static void conv_stride_1_##kw##_##pt(const conv_slide *s) { conv_slide_tile(1, pt, kw, 2, s); }      \
+    static void conv_stride_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, 2, s); }
 CONV_EACH_SLIDE(CONV_DEFINE_SLIDE)
-#define CONV_ENTRY(kw, pt) [1][kw][pt] = conv_slide_1_##kw##_##pt, [2][kw][pt] = conv_slide_2_##kw##_##pt,
-static void (*const conv_slides[3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {
+/* conv_slides[st][rt][kw][pt] */
+#define CONV_ENTRY(kw, pt)                                                                  \
+    [1][1][kw][pt] = conv_slide_1_##kw##_##pt, [1][2][kw][pt] = conv_slide_2_##kw##_##pt,   \
+    [2][1][kw][pt] = conv_stride_1_##kw##_##pt, [2][2][kw][pt] = conv_stride_2_##kw##_##pt,
+static void (*const conv_slides[3][3][CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_slide *) = {
     CONV_EACH_SLIDE(CONV_ENTRY)};
 #undef CONV_ENTRY
 

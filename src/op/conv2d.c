@@ -171,6 +171,10 @@ static sizes sizes_of(const ln_node *node, const size_t choice[3]) {
     return s;
 }
 
+enum {
+    FEW_BYTES = 128 << 10,
+    BAND_BYTES = 256 << 10
+};                         /* of weights, and of input, which the second-level cache holds */
 enum { CUT_CHANNELS = 8 }; /* so many input channels make it worth while to cut maps into bands of rows */
 
 /* How many columns of the kernel a tile of sums may have: their taps must lie side by side. */
@@ -387,7 +391,7 @@ static void dparam(const ln_task *t) {
 /* --------------------------------------------------------- input gradient */
 
 static bool slides(const sizes *s) {
-    return s->sw == 1 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][s->kw][1];
+    return s->sw <= 2 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][1][s->kw][1];
 }
 
 /* Rows of dout with a tap in row r of the padded input: n of them from lo, every step-th, the first with its row ky;
@@ -434,7 +438,7 @@ static void slide_rows(const sizes *s, conv_cut cut, conv_slide *slide, size_t n
     for (size_t i = 0; i < cut.n + cut.rest && slide->n_rows > 0; i++) {
         const size_t size = i < cut.n ? cut.size : cut.size - 1;
         lanes *const din = slide->din;
-        if (slides_by) conv_slides[n_rows][s->kw][size](slide);
+        if (slides_by) conv_slides[s->sw][n_rows][s->kw][size](slide);
         else
             for (size_t kx = 0; kx < s->kw; kx++, slide->din += s->dw - 1) conv_scatter(size, slide, s->kw, kx, s->sw);
         slide->dout += size;
@@ -463,7 +467,7 @@ static void dinput_rows(const ln_task *t, const sizes *s, conv_cut cut, conv_sli
 /* Channels in pairs; of one that is left, rows from above with those from below, which as many rows of dout reach. */
 static void dinput(const ln_task *t) {
     const sizes    s = sizes_of(t->node, t->choice);
-    const conv_cut cut = conv_cut_evenly(t->node->out.w, CONV_MAX);
+    const conv_cut cut = conv_cut_evenly(t->node->out.w, slides(&s) && s.sw == 2 ? CONV_WIDE : CONV_MAX);
     const size_t   h_in = t->node->in[0].h;
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
