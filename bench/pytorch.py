@@ -320,7 +320,8 @@ def print_layers(network, linnet, torch):
     theirs = [float(word) for word in torch.ask("layers").split()]
     total = [sum(ours), sum(theirs)]
     print(f"\nA training step of {network['batch']} images by layer, one thread, µs; PyTorch each layer alone\n")
-    print("| name | layer | Linnet forward | backward | PyTorch forward | backward | ratio |\n|---|---|---|---|---|---|---|")
+    print("| name | layer | Linnet forward | backward | PyTorch forward | backward | ratio |")
+    print("|---|---|---|---|---|---|---|")
     for i, layer in enumerate(network["layers"]):
         mine, other = ours[2 * i:2 * i + 2], theirs[2 * i:2 * i + 2]
         ratio = f"{sum(other) / sum(mine):.1f} ×" if sum(mine) > 0 else ""
@@ -344,7 +345,8 @@ def compare(options):
         print(f"bench/pytorch: the machine was not idle (load {load:.1f}): PyTorch loses more by that than Linnet "
               "does, so these ratios are not to be quoted", file=sys.stderr)
     print(f"{own}, PyTorch {version}, {processor()}, {os.cpu_count()} cores, load {load:.1f}")
-    print(f"{title(options, network)}, float32, batch {network['batch']}; medians of {options.rounds} rounds by turns\n")
+    print(f"{title(options, network)}, float32, batch {network['batch']}; "
+          f"medians of {options.rounds} rounds by turns\n")
     print("| | Linnet | PyTorch | ratio |\n|---|---|---|---|")
     for work, ours, theirs, ratio in rows:
         digits = 0 if work.unit == "images/s" and min(ours, theirs) >= 100 else 1

@@ -2,13 +2,13 @@
  *
  *   side DATA_FOLDER RECIPE [KEY=VALUE ...]   reads commands from stdin, answers each with one line:
  *     network                 what there is to build, as JSON
- *     train THREADS IMAGES    so many images or a few more, in order, in batches as the recipe has them: images a second
+ *     train THREADS IMAGES    so many images or a few more, in order, in the recipe's batches: images a second
  *     predict THREADS IMAGES  so many images in batches of 64: images a second
  *     latency IMAGES          so many images one by one, one thread: microseconds an image
  *     layers RUNS             a step by layer, one thread, median of RUNS: microseconds forward and back, pair by pair
  *
- * MNIST's recipes see MNIST. All others see four batches of random bytes, which take as long. Loss and optimizer are the
- * recipe's; its schedule and whatever else goes beyond a plain step is left out. */
+ * MNIST's recipes see MNIST. All others see random bytes, which take as long. Loss and optimizer are the recipe's; its
+ * schedule and whatever else goes beyond a plain step is left out. */
 #include "linnet.h"
 #include "recipe.h"
 
@@ -174,11 +174,15 @@ static double predict(const side *s, size_t batch, size_t n_images) {
 }
 
 static void say_layers(const side *s, size_t n_runs) {
-    const size_t  n = ln_model_layer_count(s->model);
-    double *const forward = must(malloc(2 * n * sizeof *forward)), *const backward = forward + n;
-    if (ln_measure_layers(s->model, batch_size(), true, n_runs, forward, backward, &error) != LN_OK) die();
-    for (size_t i = 0; i < n; i++) printf("%.9g %.9g%c", 1e6 * forward[i], 1e6 * backward[i], i + 1 < n ? ' ' : '\n');
-    free(forward);
+    const size_t         n = ln_model_layer_count(s->model);
+    ln_layer_time *const layers = must(malloc(n * sizeof *layers));
+    ln_layer_time        update;
+    if (ln_measure_layers(s->model, batch_size(), plan.item[KEY_train_optimizer].text, n_runs, layers, &update,
+                          &error) != LN_OK)
+        die();
+    for (size_t i = 0; i < n; i++)
+        printf("%.9g %.9g%c", 1e6 * layers[i].seconds[0], 1e6 * layers[i].seconds[1], i + 1 < n ? ' ' : '\n');
+    free(layers);
 }
 
 static bool obey(const char *verb, size_t a, size_t b) {

@@ -1,6 +1,6 @@
-/* Ten training steps of both LeNet-5s and of a network with residual blocks from PyTorch's initial weights, on the first
- * images of MNIST: losses, all weights and all buffers no further from PyTorch's float64 run than twice what PyTorch's
- * own float32 run is (golden/steps_NET.bin; golden/generate.py says what is in them). Distances are Euclidean, tensor by
+/* Ten training steps of both LeNet-5s and of a network with residual blocks from PyTorch's initial weights, on MNIST's
+ * first images: losses, all weights and all buffers no further from PyTorch's float64 run than twice what PyTorch's own
+ * float32 run is (golden/steps_NET.bin; golden/generate.py says what is in them). Distances are Euclidean, tensor by
  * tensor. */
 #include <math.h>
 #include <setjmp.h>

@@ -581,8 +581,8 @@ def run_steps(model, pixels, label, normalise, reduction, n_steps, batch, **sgd)
 
 
 def write_steps(name, make, init, normalise, reduction, batch=64, **sgd):
-    """From the first seed with which no ReLU that the network watches comes so near to 0 that float32 may take the other
-    side: a side once taken wrongly is no rounding, and grows from step to step."""
+    """From the first seed with which no ReLU that the network watches comes so near to 0 that float32 may take the
+    other side: a side once taken wrongly is no rounding, and grows from step to step."""
     n_steps = 10
     n = n_steps * batch
     pixels = torch.tensor(mnist("train-images-idx3-ubyte.gz", 16)[:n * 784].reshape(n, 1, 28, 28).copy())
