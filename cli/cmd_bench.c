@@ -1,7 +1,7 @@
 /* cmd_bench.c: linnet bench RECIPE.
  *
  * Rounds of short runs, each between measurements of the FMA peak, so that a machine that changes its pace changes it
- * for both. A figure is the median of the rounds; the peak is the best of all.
+ * for both. A figure is the median of the rounds, of which slow networks have fewer; the peak is the best of all.
  *
  * Work, at 2 floating-point operations a multiply-accumulate: inference counts a layer's MACs once; training counts
  * them for the forward pass, for the gradient of the parameters where there are any, and for the gradient of the
@@ -16,7 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N_ROUNDS = 7, N_LAYER_RUNS = 31, LAYER_SECONDS = 2, INFERENCE_BATCH = 64 };
+enum {
+    N_ROUNDS = 7,
+    LEAST_ROUNDS = 3,
+    LARGE_IMAGE = 1 << 14,
+    N_LAYER_RUNS = 31,
+    LAYER_SECONDS = 2,
+    INFERENCE_BATCH = 64
+};
 static const double run_seconds = 0.15;
 
 /* The same training with one number of threads: a context of its own and everything in it. */
@@ -33,6 +40,7 @@ typedef struct bench {
     pool          owner;
     side          all, one;
     size_t        batch, n_images; /* images to predict */
+    size_t        n_rounds;
     float        *images, *logits;
     ln_predictor *many, *single;          /* batch 64 on all threads, batch 1 on one */
     double        train_macs, infer_macs; /* an image */
@@ -93,8 +101,9 @@ static bool open_one(bench *b, ln_error *error) {
 }
 
 static bool open_predictors(bench *b, ln_error *error) {
-    const size_t n = ln_data_describe(b->opened.train).n, most = 16 * INFERENCE_BATCH;
-    b->n_images = n < most ? n : most;
+    const ln_data_info info = ln_data_describe(b->opened.train);
+    const size_t       each = info.c * info.h * info.w, most = (each > LARGE_IMAGE ? 2 : 16) * INFERENCE_BATCH;
+    b->n_images = info.n < most ? info.n : most;
     b->images = images_floats(b->opened.train, b->n_images, ln_model_preprocess(b->all.model));
     b->logits = take(INFERENCE_BATCH * ln_model_outputs(b->all.model), sizeof *b->logits);
     b->many = ln_predictor_new(b->all.model, INFERENCE_BATCH, error);
@@ -136,15 +145,16 @@ static bool time_training(ln_trainer *trainer, double *rate, ln_error *error) {
     return true;
 }
 
-/* Images a second of predicting `batch` at a time. */
+/* Images a second of predicting `batch` at a time. The clock is looked at after 8 runs, or after one that takes long. */
 static bool time_predictor(const bench *b, ln_predictor *predictor, size_t batch, double *rate, ln_error *error) {
-    size_t c, h, w, n = 0, at = 0;
+    size_t c, h, w, n = 0, at = 0, runs = 1;
     ln_model_input_shape(b->all.model, &c, &h, &w);
     const size_t step = batch < b->n_images ? batch : b->n_images;
     const double start = seconds_now();
     double       now = start;
     for (; now - start < run_seconds; now = seconds_now()) {
-        for (size_t i = 0; i < 8; i++, n += step, at = at + 2 * step <= b->n_images ? at + step : 0)
+        if (n > 0 && now - start < run_seconds / 64) runs = 8;
+        for (size_t i = 0; i < runs; i++, n += step, at = at + 2 * step <= b->n_images ? at + step : 0)
             if (ln_predictor_run(predictor, b->images + at * c * h * w, step, b->logits, error) != LN_OK) return false;
     }
     *rate = (double)n / (now - start);
@@ -156,9 +166,9 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(double *values) {
-    qsort(values, N_ROUNDS, sizeof *values, by_value);
-    return values[N_ROUNDS / 2];
+static double median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, by_value);
+    return values[n / 2];
 }
 
 static bool time_round(const bench *b, results *r, size_t round, ln_error *error) {
@@ -175,18 +185,26 @@ static bool time_round(const bench *b, results *r, size_t round, ln_error *error
     return good;
 }
 
+/* Trains a little first, until everything is in the caches; where a single step takes longer than a round should,
+ * there are fewer rounds. */
+static bool warm_up(bench *b, ln_error *error) {
+    double rate, unused;
+    if (!time_training(b->one.trainer, &rate, error) || !time_training(b->all.trainer, &unused, error)) return false;
+    b->n_rounds = (double)b->batch > rate * run_seconds ? LEAST_ROUNDS : N_ROUNDS;
+    return true;
+}
+
 static bool measure(const bench *b, results *r, ln_error *error) {
-    double ratio[N_ROUNDS], unused;
-    if (!time_training(b->one.trainer, &unused, error) || !time_training(b->all.trainer, &unused, error)) return false;
-    for (size_t round = 0; round < N_ROUNDS; round++) {
+    double ratio[N_ROUNDS];
+    for (size_t round = 0; round < b->n_rounds; round++) {
         if (!time_round(b, r, round, error)) return false;
         ratio[round] = r->rounds[TRAIN][round] / r->rounds[TRAIN_ONE][round];
     }
     for (size_t f = 0; f < N_FIGURES; f++) {
-        r->value[f] = median(r->rounds[f]);
-        if (f == PEAK || f == PEAK_ONE) r->value[f] = r->rounds[f][N_ROUNDS - 1];
+        r->value[f] = median(r->rounds[f], b->n_rounds);
+        if (f == PEAK || f == PEAK_ONE) r->value[f] = r->rounds[f][b->n_rounds - 1];
     }
-    r->scaling = median(ratio);
+    r->scaling = median(ratio, b->n_rounds);
     return true;
 }
 
@@ -304,7 +322,7 @@ static bool measure_and_print(bench *b, const arguments *a, ln_error *error) {
         has_flag(a, "--layers") ? take(ln_model_layer_count(b->all.model) + 1, sizeof *layers) : NULL;
     results r = {0};
     count_work(b);
-    bool good = measure(b, &r, error);
+    bool good = warm_up(b, error) && measure(b, &r, error);
     if (good && layers) good = measure_layers(b, &r, layers, error);
     if (good && has_flag(a, "--json")) {
         print_json(b, &r, layers);

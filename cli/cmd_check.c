@@ -1,5 +1,6 @@
 /* cmd_check.c: linnet check RECIPE. */
 #include "cli.h"
+#include "progress.h"
 #include "recipe.h"
 #include "terminal.h"
 
@@ -13,12 +14,17 @@ static void print_gradients(const ln_check *check) {
     for (size_t i = 0; i < check->n_tensors; i++) {
         const ln_check_tensor *c = &check->tensors[i];
         table_add(&t, "%s", c->name);
-        table_add(&t, "%.1e", c->worst);
+        if (c->n_checked) table_add(&t, "%.1e", c->worst);
+        else table_add(&t, "-");
         if (isnan(c->direction)) table_add(&t, "-"); /* every point along it lies at a kink */
         else table_add(&t, "%.1e", c->direction);
-        table_add(&t, "%zu", c->worst_index);
-        table_add(&t, "%.6g", c->analytic);
-        table_add(&t, "%.6g", c->numeric);
+        if (c->n_checked) {
+            table_add(&t, "%zu", c->worst_index);
+            table_add(&t, "%.6g", c->analytic);
+            table_add(&t, "%.6g", c->numeric);
+        } else {
+            for (size_t k = 0; k < 3; k++) table_add(&t, "-");
+        }
         table_add(&t, "%zu", c->n_checked);
         if (c->n_skipped) table_add(&t, "%zu", c->n_skipped);
         else table_add(&t, "%s", "");
@@ -62,14 +68,18 @@ static int report(const ln_check *check) {
     return check->passed ? STATUS_OK : STATUS_FAILED;
 }
 
+static void show_progress(void *user, size_t n_done, size_t n) { progress_count(user, "tensor", n_done, n); }
+
 static int check_recipe(recipe *r, ln_context *context, size_t images, ln_error *error) {
     recipe_data    data = {0};
+    progress       bar = progress_start();
     const uint64_t seed = (uint64_t)r->item[KEY_train_seed].number;
     r->item[KEY_data_test].text = "none";
     ln_model *model = recipe_model(r, context, error);
     ln_check *check = NULL;
     if (model && recipe_open(r, context, model, &data, error) && ln_model_initialize(model, seed, error) == LN_OK)
-        check = ln_check_new(model, data.train, images, seed, error);
+        check = ln_check_watched(model, data.train, images, seed, show_progress, &bar, error);
+    progress_clear(&bar);
     const int status = check ? report(check) : say_error(error);
     ln_check_free(check);
     recipe_data_free(&data);
@@ -101,11 +111,13 @@ const verb verb_check = {
     .usage = "check RECIPE [images=N] [KEY=VALUE ...]",
     .help = "Compares the gradient of every parameter tensor and of the input with central\n"
             "differences in double precision: 64 entries and one random direction each, worst\n"
-            "first. Then says, on real images and the initial weights, how large activations\n"
-            "and gradients are, and what share of units is dead (ReLU, ELU) or saturated\n"
-            "(sigmoid, tanh, hardtanh, ELU). Exit status 1 when a gradient is wrong.\n"
+            "first. A large network gets fewer entries; a very large one directions alone, in\n"
+            "some tensors and through all at once, as the last line then says. Then tells, on\n"
+            "real images and the initial weights, how large activations and gradients are, and\n"
+            "what share of units is dead (ReLU, ELU) or saturated (sigmoid, tanh, hardtanh,\n"
+            "ELU). Exit status 1 when a gradient is wrong.\n"
             "\n"
-            "  images=N   how many images to check with (16)\n"
+            "  images=N   how many images to look at layers with (16); gradients take 16 at most\n"
             "  KEY=VALUE  overrides a value of the recipe\n"
             "\n"
             "  linnet check recipes/lenet5.yaml init=\"normal std=0.001\"\n",

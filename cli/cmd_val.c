@@ -61,6 +61,21 @@ static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
     return false;
 }
 
+/* Without data= the digits are taken: no wonder when a network for other images does not want them. */
+static bool fits_default(const arguments *a, const ln_model *model, const ln_data *data, ln_error *error) {
+    const ln_data_info i = ln_data_describe(data);
+    size_t             c, h, w;
+    ln_model_input_shape(model, &c, &h, &w);
+    if (argument(a, "data") || (i.c == c && i.h == h && i.w == w)) return true;
+    error->status = LN_E_SHAPE;
+    snprintf(
+        error->message, sizeof error->message,
+        "%.200s takes images of %zux%zux%zu, and without data= those of mnist:test are taken, which are %zux%zux%zu; "
+        "say which it is measured on: data=IMAGES (see linnet help images)",
+        a->words[0], c, h, w, i.c, i.h, i.w);
+    return false;
+}
+
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
     const char  *given = argument(a, "data"), *name = given ? given : "mnist:test";
     ln_model    *model = ln_model_load(context, a->words[0], error);
@@ -70,7 +85,8 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     uint64_t    *confusion = take(k * k, sizeof *confusion);
     ln_metrics   m;
     if (data) images_fit(data, model);
-    const bool good = data && has_labels(data, name, error) && images_keep_known(data, model, error) &&
+    const bool good = data && fits_default(a, model, data, error) && has_labels(data, name, error) &&
+                      images_keep_known(data, model, error) &&
                       ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
     if (good) {
         print_classes(model, confusion, k);

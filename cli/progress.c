@@ -51,11 +51,16 @@ static void add_figures(text *figures, const progress *p, const ln_progress *now
     pool_free(&owner);
 }
 
-void progress_step(progress *p, const ln_progress *now) {
-    if (!p->look.is_terminal) return;
+/* Is there a terminal, and was the bar last drawn a while ago? */
+static bool is_due(progress *p) {
     const double time = seconds_now();
-    if (time - p->drawn < 0.1) return;
+    if (!p->look.is_terminal || time - p->drawn < 0.1) return false;
     p->drawn = time;
+    return true;
+}
+
+void progress_step(progress *p, const ln_progress *now) {
+    if (!is_due(p)) return;
     const size_t width = terminal_width(stdout);
     text         line = {0}, figures = {0};
     text_add(&line, "\repoch %zu/%zu ", now->epoch, now->n_epochs);
@@ -72,6 +77,23 @@ void progress_step(progress *p, const ln_progress *now) {
         p->visible = true;
     }
     text_free(&figures);
+    text_free(&line);
+}
+
+void progress_count(progress *p, const char *what, size_t n_done, size_t n) {
+    if (seconds_now() - p->started < 1 || !is_due(p)) return;
+    const size_t width = terminal_width(stdout);
+    text         line = {0};
+    text_add(&line, "\r%s %zu/%zu ", what, n_done < n ? n_done + 1 : n, n);
+    const size_t used = line.n + 2;
+    if (used + BAR_MIN <= width)
+        add_bar(&line, &p->look, (double)n_done / (double)n, width - used < BAR_MAX ? width - used : BAR_MAX);
+    if (used <= width) {
+        text_add(&line, "\033[K");
+        fputs(line.bytes, stdout);
+        fflush(stdout);
+        p->visible = true;
+    }
     text_free(&line);
 }
 

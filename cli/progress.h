@@ -1,4 +1,4 @@
-/* progress.h: training as it is seen: a bar on a terminal, one line an epoch everywhere. */
+/* progress.h: work as it is seen: a bar on a terminal, and of training one line an epoch everywhere. */
 #ifndef LN_CLI_PROGRESS_H
 #define LN_CLI_PROGRESS_H
 
@@ -18,6 +18,8 @@ progress progress_start(void);
 void progress_step(progress *p, const ln_progress *now);
 /* The epoch's line. */
 void progress_epoch(progress *p, const ln_progress *now);
+/* A bar for other work, once it has taken a second. what: "tensor". */
+void progress_count(progress *p, const char *what, size_t n_done, size_t n);
 /* Takes the bar away. */
 void progress_clear(progress *p);
 

@@ -349,10 +349,12 @@ LN_API ln_status ln_file_write(ln_context *context, const char *path, const void
 
 /* ----------------------------------------------------- checking and measuring */
 
-/* Gradients against central differences in double precision, on the first images of data. */
+/* Gradients against central differences in double precision, on the first images of data. Of a very large model some
+ * tensors are probed, in one direction each, and all at once in one; the verdict says so. */
 typedef struct ln_check_tensor {
     const char *name;                   /* "3.weight", "input" */
-    double      worst, direction;       /* largest relative error of 64 entries; of one random direction */
+    double      worst, direction;       /* largest relative error of 64 entries, fewer where the model is large; of
+                                         * one random direction */
     size_t      worst_index;
     double      analytic, numeric;      /* at worst_index */
     size_t      n_checked, n_skipped;   /* skipped: a kink (ReLU, max) lies within the step */
@@ -374,6 +376,9 @@ typedef struct ln_check {
     ln_context      *context; /* whose memory this is */
 } ln_check;
 LN_API ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error);
+/* The same for one who waits: progress is told at every probe how many of how many lines of tensors are done. */
+LN_API ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t batch, uint64_t seed,
+                                  void (*progress)(void *user, size_t n_done, size_t n), void *user, ln_error *error);
 LN_API void      ln_check_free(ln_check *check);
 
 /* The machine's limit: fused multiply-adds of the context's instruction set on n_threads, best of several short

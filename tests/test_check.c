@@ -2,6 +2,7 @@
  * will. */
 #include "harness/lenet5.h"
 #include "harness/net.h"
+#include "train/check.h"
 
 #include <math.h>
 
@@ -164,6 +165,50 @@ static void test_not_finite_fails(void **state) {
     checked_free(&c);
 }
 
+/* ------------------------------------------------------------------- scope */
+
+static ln_check_scope scope_of(ln_context *context, ln_shape in, const char *const lines[]) {
+    ln_model *const      model = net_model(context, in, lines);
+    const ln_check_scope scope = ln_check_scope_of(model);
+    for (size_t i = 0, last = 0; i < scope.n_probed; i++) {
+        const size_t t = ln_check_chosen(model, &scope, i);
+        assert_true(t < scope.n_tensors && (i == 0 || t > last));
+        if (scope.n_probed == scope.n_tensors) assert_int_equal(t, i);
+        last = t;
+    }
+    ln_model_free(model);
+    return scope;
+}
+
+/* The larger the network the fewer entries, then directions of fewer tensors; never nothing. */
+static void test_scope(void **state) {
+    (void)state;
+    ln_context *const    context = net_context(NULL, 2);
+    const ln_check_scope small =
+        scope_of(context, (ln_shape){1, 28, 28}, (const char *[]){LENET5("relu", "maxpool2d 2", ""), NULL});
+    assert_true(small.images == 16 && small.entries == 64 && small.n_tensors == 11 && small.n_probed == 11);
+    const ln_check_scope middle =
+        scope_of(context, (ln_shape){64, 32, 32},
+                 (const char *[]){"conv2d 64 kernel=5 padding=2", "conv2d 2 kernel=3", "flatten", "linear 2", NULL});
+    assert_true(middle.images == 2 && middle.entries == 12 && middle.n_tensors == 7 && middle.n_probed == 7);
+    const ln_check_scope large =
+        scope_of(context, (ln_shape){512, 32, 32},
+                 (const char *[]){"conv2d 512 kernel=3 padding=1", "conv2d 16 kernel=3", "conv2d 16 kernel=3",
+                                  "conv2d 2 kernel=3", "flatten", "linear 2", NULL});
+    assert_true(large.images == 2 && large.entries == 0 && large.n_tensors == 11 && large.n_probed == 1);
+    const ln_check_scope frozen =
+        scope_of(context, (ln_shape){512, 32, 32},
+                 (const char *[]){"conv2d 128 kernel=3 padding=1 frozen=true", "conv2d 64 kernel=3",
+                                  "conv2d 16 kernel=3", "flatten", "linear 2", NULL});
+    assert_true(frozen.images == 2 && frozen.entries == 0 && frozen.n_tensors == 7 && frozen.n_probed == 6);
+    ln_model *const model =
+        net_model(context, (ln_shape){1, 28, 28}, (const char *[]){LENET5("relu", "maxpool2d 2", ""), NULL});
+    const ln_check_scope some = {.n_tensors = 11, .n_probed = 5};
+    for (size_t i = 0; i < 5; i++) assert_int_equal(ln_check_chosen(model, &some, i), 2 * i); /* weights, not biases */
+    ln_model_free(model);
+    ln_context_free(context);
+}
+
 /* ------------------------------------------------------------------ health */
 
 /* The layers that are warned of with these words; the others with none. */
@@ -285,12 +330,19 @@ static void test_lenet5_is_healthy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drawn_networks),      cmocka_unit_test(test_what_it_says),
-        cmocka_unit_test(test_wrong_gradient),      cmocka_unit_test(test_it_only_looks),
-        cmocka_unit_test(test_not_finite_fails),    cmocka_unit_test(test_small_weights),
-        cmocka_unit_test(test_saturation),          cmocka_unit_test(test_dead_channels),
-        cmocka_unit_test(test_vanishing_gradients), cmocka_unit_test(test_lenet5_is_healthy),
-        cmocka_unit_test(test_bounds_of_arguments), cmocka_unit_test(test_sunken_elu),
+        cmocka_unit_test(test_drawn_networks),
+        cmocka_unit_test(test_what_it_says),
+        cmocka_unit_test(test_wrong_gradient),
+        cmocka_unit_test(test_it_only_looks),
+        cmocka_unit_test(test_not_finite_fails),
+        cmocka_unit_test(test_small_weights),
+        cmocka_unit_test(test_saturation),
+        cmocka_unit_test(test_dead_channels),
+        cmocka_unit_test(test_vanishing_gradients),
+        cmocka_unit_test(test_lenet5_is_healthy),
+        cmocka_unit_test(test_bounds_of_arguments),
+        cmocka_unit_test(test_sunken_elu),
+        cmocka_unit_test(test_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,27 +6,112 @@
  * losses can do) rounding would decide. One random direction d of ±1/sqrt(count) per tensor compares
  * (L(v + hd) - L(v - hd)) / 2h with the sum of gradient · d. Where forward's choices (a ReLU's sign, a maximum's place)
  * differ between the two points there is a kink, and the point is skipped and counted. Pixels get a little noise
- * first: in an even background all maxima are ties, and every point would be a kink. */
+ * first: in an even background all maxima are ties, and every point would be a kink.
+ *
+ * A large network gets fewer entries a tensor; a very large one directions alone, of some tensors and of all at once,
+ * by a smaller step, as kinks lie closer the more values there are. */
+#include "train/check.h"
 #include "base/math.h"
 #include "train/predict.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CHECK_IMAGES = 16, CHECK_ENTRIES = 64 };
+enum { CHECK_IMAGES = 16, CHECK_ENTRIES = 64, LEAST_IMAGES = 2, LEAST_ENTRIES = 4, DIRECTION_PROBES = 3 };
 static const double check_step = 1e-5, check_tolerance = 1e-5, check_noise = 0.02;
+static const char   all_at_once[] = "all at once";
+static const double check_work = 2.5e11; /* multiply-accumulates: about a minute */
+
+/* Who is told how far a check is. */
+typedef struct watcher {
+    void (*progress)(void *user, size_t n_done, size_t n);
+    void *user;
+} watcher;
 
 /* What a comparison needs. */
 typedef struct prober {
     ln_plan       *plan;
     const ln_step *step;
+    ln_check_scope scope;
+    uint64_t       seed;
     size_t         n;       /* images */
     double         weight;  /* of an image's loss in the gradient */
     unsigned char *choices; /* saved bytes of all layers with kinks, at the middle point */
     size_t         n_choices;
+    watcher        watch;
+    size_t         n_done; /* rows of the result */
 } prober;
 
 static double absolute(double x) { return x < 0 ? -x : x; }
+
+/* ------------------------------------------------------------------ scope */
+
+/* The model's t-th tensor that learns: node and parameter; false behind the last, where the input comes. */
+static bool find_tensor(const ln_model *model, size_t t, size_t *node, size_t *param) {
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const size_t n = model->node[i]->learning.frozen ? 0 : model->node[i]->n_params;
+        if (t < n) {
+            *node = i;
+            *param = t;
+            return true;
+        }
+        t -= n;
+    }
+    return false;
+}
+
+static size_t least_images(const ln_model *model) {
+    size_t most = LEAST_IMAGES;
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        const ln_node *const node = model->node[i];
+        const size_t         least = node->op->least_batch ? node->op->least_batch(node) : 1;
+        if (least > most) most = least;
+    }
+    return most;
+}
+
+static size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Two probes an entry and a direction. */
+static double probes_of(const ln_model *model, size_t entries) {
+    size_t n = lesser(ln_shape_count(model->input), entries) + 1, node, param;
+    for (size_t t = 0; find_tensor(model, t, &node, &param); t++)
+        n += lesser(model->node[node]->param[param].count, entries) + 1;
+    return 2 * (double)n;
+}
+
+ln_check_scope ln_check_scope_of(const ln_model *model) {
+    ln_check_scope scope = {.images = CHECK_IMAGES, .entries = CHECK_ENTRIES, .n_tensors = 1};
+    double         macs = 1;
+    size_t         node, param;
+    for (size_t i = 0; i < model->n_nodes; i++) macs += (double)model->node[i]->n_macs;
+    while (find_tensor(model, scope.n_tensors - 1, &node, &param)) scope.n_tensors++;
+    scope.n_probed = scope.n_tensors;
+    const double probes = check_work / (LN_LANES * macs);
+    if (probes_of(model, CHECK_ENTRIES) <= probes) return scope;
+    scope.images = least_images(model);
+    while (scope.entries >= LEAST_ENTRIES && probes_of(model, scope.entries) > probes) scope.entries--;
+    if (scope.entries >= LEAST_ENTRIES) return scope;
+    scope.entries = 0;
+    const double n = probes / DIRECTION_PROBES - 1; /* one goes through all */
+    if (n < (double)scope.n_tensors) scope.n_probed = n < 1 ? 1 : (size_t)n;
+    return scope;
+}
+
+static size_t count_of(const ln_model *model, size_t t) {
+    size_t node, param;
+    return find_tensor(model, t, &node, &param) ? model->node[node]->param[param].count : ln_shape_count(model->input);
+}
+
+size_t ln_check_chosen(const ln_model *model, const ln_check_scope *scope, size_t i) {
+    const size_t end = (i + 1) * scope->n_tensors / scope->n_probed;
+    size_t       best = i * scope->n_tensors / scope->n_probed;
+    for (size_t t = best + 1; t < end; t++)
+        if (count_of(model, t) > count_of(model, best)) best = t;
+    return best;
+}
+
+static bool is_partial(const ln_check_scope *scope) { return scope->n_probed < scope->n_tensors; }
 
 /* ---------------------------------------------------------------- choices */
 
@@ -54,6 +139,7 @@ static size_t choice_bytes(const ln_plan *plan) {
 
 /* The losses of the images at the point that lies in memory; false: a kink lies between it and the middle. */
 static bool probe(const prober *p, double losses[CHECK_IMAGES]) {
+    if (p->watch.progress) p->watch.progress(p->watch.user, p->n_done, p->scope.n_probed + is_partial(&p->scope));
     ln_run_probe(p->plan, p->step);
     memcpy(losses, ln_run_tensor(p->plan, false, p->plan->n_tensors - 1), p->n * sizeof *losses);
     return each_choice(p, NULL);
@@ -133,65 +219,102 @@ static void check_entry(const prober *p, const movable *m, size_t i, double floo
     out->numeric = numeric;
 }
 
-static void move_all(const movable *m, uint64_t seed, uint32_t tensor, double by) {
-    ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 1);
-    for (size_t i = 0; i < m->count; i++) *value_at(m, i) += (ln_random_u32(&random) & 1) ? by : -by;
+static movable movable_at(const prober *p, size_t t) {
+    const ln_plan *const  plan = p->plan;
+    const ln_model *const model = plan->model;
+    size_t                i, k;
+    if (find_tensor(model, t, &i, &k))
+        return (movable){.name = model->node[i]->param[k].full_name,
+                         .count = model->node[i]->param[k].count,
+                         .values = ln_run_parameter(plan, i, k),
+                         .gradients = ln_run_gradient(plan, i, k)};
+    return (movable){.name = "input",
+                     .count = p->n * ln_shape_count(model->input),
+                     .values = ln_run_tensor(plan, false, 0),
+                     .gradients = ln_run_tensor(plan, true, 0),
+                     .value_slot = &plan->value[plan->value[0].base],
+                     .gradient_slot = &plan->gradient[plan->gradient[0].base]};
+}
+
+/* Tensors to move together, each as far as the others. */
+typedef struct range {
+    size_t first, end;
+} range;
+
+static double each_of(const movable *m, range r) { return 1 / ln_sqrt((double)m->count * (double)(r.end - r.first)); }
+
+static ln_random signs_of(const prober *p, size_t t) { return ln_random_at(p->seed, LN_RANDOM_CHECK, (uint32_t)t, 1); }
+
+static void move_all(const prober *p, range r, double by) {
+    for (size_t t = r.first; t < r.end; t++) {
+        const movable m = movable_at(p, t);
+        const double  each = by * each_of(&m, r);
+        ln_random     random = signs_of(p, t);
+        for (size_t i = 0; i < m.count; i++) *value_at(&m, i) += (ln_random_u32(&random) & 1) ? each : -each;
+    }
+}
+
+static double slope_of(const prober *p, range r) {
+    double sum = 0;
+    for (size_t t = r.first; t < r.end; t++) {
+        const movable m = movable_at(p, t);
+        const double  each = each_of(&m, r);
+        ln_random     random = signs_of(p, t);
+        for (size_t i = 0; i < m.count; i++) sum += gradient_at(&m, i) * ((ln_random_u32(&random) & 1) ? each : -each);
+    }
+    return sum;
 }
 
 /* Smaller steps while kinks lie within, a few times. */
-static void check_direction(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, double floor,
-                            ln_check_tensor *out) {
-    const double each = 1 / ln_sqrt((double)m->count);
-    double       analytic = 0;
-    ln_random    random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 1);
-    for (size_t i = 0; i < m->count; i++) analytic += gradient_at(m, i) * ((ln_random_u32(&random) & 1) ? each : -each);
+static void check_direction(const prober *p, range r, double floor, ln_check_tensor *out) {
+    const double slope = slope_of(p, r);
     out->direction = __builtin_nan("");
-    for (double h = check_step; h >= check_step / 100; h /= 10) {
+    for (double h = p->scope.entries ? check_step : check_step / 10; h >= check_step / 100; h /= 10) {
         double above[CHECK_IMAGES], below[CHECK_IMAGES];
-        move_all(m, seed, tensor, h * each);
+        move_all(p, r, h);
         const bool same = probe(p, above);
-        move_all(m, seed, tensor, -2 * h * each);
+        move_all(p, r, -2 * h);
         const bool smooth = probe(p, below) && same;
-        move_all(m, seed, tensor, h * each);
+        move_all(p, r, h);
         if (!smooth) continue;
-        out->direction = relative(difference(p, above, below) / (2 * h), analytic, floor * check_step / h);
+        out->direction = relative(difference(p, above, below) / (2 * h), slope, floor * check_step / h);
         return;
     }
 }
 
-static void check_tensor(const prober *p, const movable *m, uint64_t seed, uint32_t tensor, ln_check_tensor *out) {
-    double    largest = 0;
-    ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, tensor, 0);
-    for (size_t i = 0; i < m->count; i++)
-        if (absolute(gradient_at(m, i)) > largest) largest = absolute(gradient_at(m, i));
-    const double floor = 1e-3 * largest + rounding_floor(p);
-    const size_t n = m->count < CHECK_ENTRIES ? m->count : CHECK_ENTRIES;
-    *out = (ln_check_tensor){.name = m->name};
-    for (size_t k = 0; k < n; k++) /* all of a small tensor, otherwise one of each n-th part */
-        check_entry(p, m, m->count <= n ? k : m->count * k / n + ln_random_below(&random, m->count / n), floor, out);
-    check_direction(p, m, seed, tensor, floor, out);
+static double largest_gradient(const prober *p, range r) {
+    double largest = 0;
+    for (size_t t = r.first; t < r.end; t++) {
+        const movable m = movable_at(p, t);
+        for (size_t i = 0; i < m.count; i++)
+            if (absolute(gradient_at(&m, i)) > largest) largest = absolute(gradient_at(&m, i));
+    }
+    return largest;
 }
 
-static void check_tensors(const prober *p, uint64_t seed, ln_check *check) {
-    const ln_plan *const  plan = p->plan;
-    const ln_model *const model = plan->model;
-    size_t                n = 0;
-    for (size_t i = 0; i < model->n_nodes; i++)
-        for (size_t k = 0; k < model->node[i]->n_params && !model->node[i]->learning.frozen; k++, n++) {
-            const movable m = {.name = model->node[i]->param[k].full_name,
-                               .count = model->node[i]->param[k].count,
-                               .values = ln_run_parameter(plan, i, k),
-                               .gradients = ln_run_gradient(plan, i, k)};
-            check_tensor(p, &m, seed, (uint32_t)n, &check->tensors[n]);
-        }
-    const movable input = {.name = "input",
-                           .count = p->n * ln_shape_count(model->input),
-                           .values = ln_run_tensor(plan, false, 0),
-                           .gradients = ln_run_tensor(plan, true, 0),
-                           .value_slot = &plan->value[plan->value[0].base],
-                           .gradient_slot = &plan->gradient[plan->gradient[0].base]};
-    check_tensor(p, &input, seed, (uint32_t)n, &check->tensors[n]);
-    check->n_tensors = n + 1;
+static void check_tensor(const prober *p, size_t t, ln_check_tensor *out) {
+    const movable m = movable_at(p, t);
+    const range   r = {t, t + 1};
+    ln_random     random = ln_random_at(p->seed, LN_RANDOM_CHECK, (uint32_t)t, 0);
+    const double  floor = 1e-3 * largest_gradient(p, r) + rounding_floor(p);
+    const size_t  n = lesser(m.count, p->scope.entries);
+    *out = (ln_check_tensor){.name = m.name};
+    for (size_t k = 0; k < n; k++) /* all of a small tensor, otherwise one of each n-th part */
+        check_entry(p, &m, m.count <= n ? k : m.count * k / n + ln_random_below(&random, m.count / n), floor, out);
+    check_direction(p, r, floor, out);
+}
+
+static void check_together(const prober *p, ln_check_tensor *out) {
+    const range r = {0, p->scope.n_tensors};
+    *out = (ln_check_tensor){.name = all_at_once};
+    check_direction(p, r, 1e-3 * largest_gradient(p, r) + rounding_floor(p), out);
+}
+
+static void check_tensors(prober *p, ln_check *check) {
+    for (; p->n_done < p->scope.n_probed; p->n_done++)
+        check_tensor(p, ln_check_chosen(p->plan->model, &p->scope, p->n_done), &check->tensors[p->n_done]);
+    if (is_partial(&p->scope)) check_together(p, &check->tensors[p->n_done++]);
+    check->n_tensors = p->n_done;
 }
 
 /* A tensor's verdict: its worst number; a direction that only kinks surround says nothing. */
@@ -209,8 +332,8 @@ static void sort_worst_first(ln_check *check) {
         }
 }
 
-static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_t seed, ln_check *check,
-                                 ln_error *error) {
+static ln_status check_gradients(ln_model *model, const ln_batch *batch, const ln_check_scope *scope, uint64_t seed,
+                                 watcher watch, ln_check *check, ln_error *error) {
     const ln_plan_options options = {.kernels = ln_kernels_of(LN_ISA_F64),
                                      .batch = batch->n,
                                      .training = true,
@@ -218,7 +341,7 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
                                      .n_threads = ln_context_threads(model->context),
                                      .input_gradient = true};
     const ln_step         step = {.batch = batch, .seed = seed, .number = 1};
-    prober                p = {.step = &step, .n = batch->n};
+    prober                p = {.step = &step, .scope = *scope, .seed = seed, .n = batch->n, .watch = watch};
     ln_status             status = ln_plan_new(model, &options, &p.plan, error);
     if (status != LN_OK) return status;
     p.weight = model->loss.op->weight(&model->loss, batch->labels, batch->n);
@@ -227,7 +350,7 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, uint64_
     if (p.choices) {
         (void)ln_run_step(p.plan, &step); /* a value that is not finite shows as an infinite error */
         each_choice(&p, p.choices);
-        check_tensors(&p, seed, check);
+        check_tensors(&p, check);
         sort_worst_first(check);
     } else status = ln_fail_memory(error, "check", p.n_choices);
     ln_release(model->context, p.choices);
@@ -345,31 +468,43 @@ static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *
 
 /* ----------------------------------------------------------------- the call */
 
-static void give_verdict(ln_check *c) {
+/* What has been found right: everything, or less than that. */
+static void describe_gradients(const ln_check *c, const ln_check_scope *scope, char *text, size_t size) {
+    bool together = false;
+    for (size_t i = 0; i < c->n_tensors; i++)
+        together |= is_partial(scope) && c->tensors[i].n_checked == 0 &&
+                    c->tensors[i].direction == c->tensors[i].direction && strcmp(c->tensors[i].name, all_at_once) == 0;
+    const int n = snprintf(text, size, "gradients are right (worst %.1e)", badness(&c->tensors[0]));
+    if (is_partial(scope))
+        snprintf(text + n, size - (size_t)n, " along a direction in %zu of %zu tensors%s", scope->n_probed,
+                 scope->n_tensors, together ? " and through all of them" : "");
+}
+
+static void give_verdict(ln_check *c, const ln_check_scope *scope) {
     const ln_check_tensor *const worst = &c->tensors[0];
+    char                         right[160];
     size_t                       warned = 0;
     for (size_t i = 0; i < c->n_layers; i++) warned += c->layers[i].warning[0] != 0;
     c->tolerance = check_tolerance;
     c->passed = badness(worst) <= check_tolerance;
+    describe_gradients(c, scope, right, sizeof right);
     if (!c->passed)
         snprintf(c->verdict, sizeof c->verdict, "gradients are wrong: %s is off by %.1e, more than %.0e", worst->name,
                  badness(worst), check_tolerance);
     else if (warned > 0)
-        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e); %zu layer%s need%s a look",
-                 badness(worst), warned, warned == 1 ? "" : "s", warned == 1 ? "s" : "");
-    else
-        snprintf(c->verdict, sizeof c->verdict, "gradients are right (worst %.1e), and all layers are healthy",
-                 badness(worst));
+        snprintf(c->verdict, sizeof c->verdict, "%s; %zu layer%s need%s a look", right, warned, warned == 1 ? "" : "s",
+                 warned == 1 ? "s" : "");
+    else snprintf(c->verdict, sizeof c->verdict, "%s, and all layers are healthy", right);
 }
 
 /* The first images of a batch as floats, preprocessed, with noise. */
-static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_t seed, float *pixels,
+static ln_batch with_noise(const ln_batch *batch, size_t most, const ln_model *model, uint64_t seed, float *pixels,
                            const void **rows) {
     const size_t         each = ln_shape_count(model->input);
     const ln_preprocess *pre = &batch->preprocess;
     ln_batch             few = *batch;
     ln_random            random = ln_random_at(seed, LN_RANDOM_CHECK, UINT32_MAX, 0);
-    if (few.n > CHECK_IMAGES) few.n = CHECK_IMAGES;
+    if (few.n > most) few.n = most;
     for (size_t i = 0; i < few.n; i++) {
         for (size_t k = 0; k < each; k++) {
             const double stored =
@@ -385,20 +520,22 @@ static ln_batch with_noise(const ln_batch *batch, const ln_model *model, uint64_
     return few;
 }
 
-static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_check *check,
-                            ln_error *error) {
-    ln_batch_room room = {0};
-    const size_t  n = ln_data_describe(data).n, most = batch < n ? batch : n;
-    const size_t  n_bytes = CHECK_IMAGES * ln_shape_count(model->input) * sizeof(float);
-    const void   *rows[CHECK_IMAGES];
-    float *const  pixels = ln_allocate(model->context, n_bytes);
-    ln_status     status =
+static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, watcher watch,
+                            ln_check *check, ln_error *error) {
+    const ln_check_scope scope = ln_check_scope_of(model);
+    ln_batch_room        room = {0};
+    const size_t         n = ln_data_describe(data).n, most = batch < n ? batch : n;
+    const size_t         n_bytes = CHECK_IMAGES * ln_shape_count(model->input) * sizeof(float);
+    const void          *rows[CHECK_IMAGES];
+    float *const         pixels = ln_allocate(model->context, n_bytes);
+    ln_status            status =
         pixels ? ln_batch_room_new(model->context, most, &room, error) : ln_fail_memory(error, "check", n_bytes);
     if (status == LN_OK) {
         const ln_batch all = ln_batch_of(&room, model, data, NULL, 0, most);
-        const ln_batch few = with_noise(&all, model, seed, pixels, rows);
-        status = check_gradients(model, &few, seed, check, error);
+        const ln_batch few = with_noise(&all, scope.images, model, seed, pixels, rows);
+        status = check_gradients(model, &few, &scope, seed, watch, check, error);
         if (status == LN_OK) status = check_health(model, &all, check, error);
+        if (status == LN_OK) give_verdict(check, &scope);
     }
     ln_batch_room_free(model->context, &room);
     ln_release(model->context, pixels);
@@ -406,13 +543,18 @@ static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, 
 }
 
 ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error) {
+    return ln_check_watched(model, data, batch, seed, NULL, NULL, error);
+}
+
+ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t batch, uint64_t seed,
+                           void (*progress)(void *user, size_t n_done, size_t n), void *user, ln_error *error) {
     if (ln_model_finish(model, error) != LN_OK || ln_batch_check("check", model, data, true, error) != LN_OK)
         return NULL;
     if (batch < 1 || batch > LN_MAX_BATCH) {
         ln_fail(error, LN_E_ARGUMENT, "check: batch=%zu is outside 1 to %d", batch, LN_MAX_BATCH);
         return NULL;
     }
-    const size_t n_tensors = ln_model_parameter_count(model) + 1; /* at most */
+    const size_t n_tensors = ln_model_parameter_count(model) + 2; /* at most: the input, and all at once */
     const size_t n_bytes =
         sizeof(ln_check) + n_tensors * sizeof(ln_check_tensor) + model->n_nodes * sizeof(ln_check_layer);
     ln_check *const check = ln_allocate_zeroed(model->context, n_bytes);
@@ -426,8 +568,7 @@ ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint6
     check->tensors = (ln_check_tensor *)(void *)(check + 1);
     check->layers = (ln_check_layer *)(void *)(check->tensors + n_tensors);
     const uint64_t  mode = ln_fp_enter();
-    const ln_status status = fill_check(model, data, batch, seed, check, error);
-    if (status == LN_OK) give_verdict(check);
+    const ln_status status = fill_check(model, data, batch, seed, (watcher){progress, user}, check, error);
     ln_fp_leave(mode);
     if (status == LN_OK) return check;
     ln_check_free(check);
