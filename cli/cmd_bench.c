@@ -145,7 +145,7 @@ static bool time_training(ln_trainer *trainer, double *rate, ln_error *error) {
     return true;
 }
 
-/* Images a second of predicting `batch` at a time. The clock is looked at after 8 runs, or after one that takes long. */
+/* Images a second of predicting `batch` at a time. The clock is looked at after 8 runs, or after a long one. */
 static bool time_predictor(const bench *b, ln_predictor *predictor, size_t batch, double *rate, ln_error *error) {
     size_t c, h, w, n = 0, at = 0, runs = 1;
     ln_model_input_shape(b->all.model, &c, &h, &w);

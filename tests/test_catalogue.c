@@ -1,6 +1,7 @@
 /* The catalogue holds what its help says: every argument of every layer, loss, optimizer, schedule and whatever other
- * kind there is has a line with type, range and default; what lies within is taken, what lies just outside is refused in
- * a sentence that says the range. And with every argument at either end, layers have a shape that fits, or refuse. */
+ * kind there is has a line with type, range and default; what lies within is taken, what lies just outside is refused
+ * in a sentence that says the range. And with every argument at either end, layers have a shape that fits, or
+ * refuse. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,10 +2,11 @@
  *
  * The model's layers are grouped into units: a head (a convolution, a linear layer, a normalisation over the batch) and
  * the local layers behind it (activation, pooling, addition), which run together by bands of rows and channels, so that
- * what lies between them stays in the first-level cache. Units are lined up in segments. In a segment by blocks a thread takes its blocks through all of
- * the segment's phases, a chunk of blocks at a time; forward and backward of the last segment are one, so activations
- * sit in the cache until the backward needs them. In a segment by parts all threads share the work of every phase,
- * channel by channel, and meet after each: for batches of fewer blocks than threads, and for weights too large to be
+ * what lies between them stays in the first-level cache. Units are lined up in segments. In a segment by blocks a
+ * thread takes its blocks through all of the segment's phases, a chunk of blocks at a time; forward and backward of the
+ * last segment are one, so activations sit in the cache until the backward needs them. In a segment by parts all
+ * threads share the work of every phase, channel by channel, and meet after each: for batches of fewer blocks than
+ * threads, and for weights too large to be
  * read once by every thread. Between segments all threads meet.
  * None of these decisions changes a bit of the result: sums are ordered by the ops and by the gradient policies. */
 #ifndef LN_GRAPH_PLAN_H

@@ -241,7 +241,7 @@ static ln_status hand_over(reader *r, ln_safetensors *file) {
     return LN_OK;
 }
 
-/* All but the values, which begin at *at and take *n_data bytes. bytes: the whole file, or its beginning up to there. */
+/* All but the values, which begin at *at and take *n_data bytes. bytes: the whole file, or what is before them. */
 static ln_status read_header(ln_context *context, const char *name, const unsigned char *bytes, size_t n_bytes,
                              ln_safetensors *file, size_t *at, size_t *n_data, ln_error *error) {
     reader    r = {.context = context, .name = name, .error = error};

@@ -31,9 +31,9 @@ typedef struct ln_safetensors {
 /* Limits on what is read. Names and keys have 1 to LN_SAFETENSORS_NAME bytes and no control characters. */
 enum { LN_SAFETENSORS_HEADER = 1 << 22, LN_SAFETENSORS_NAME = 255 };
 
-/* Reads the header and checks everything: lengths, JSON, types, shapes, offsets without overlap, hole or overhang, names
- * without duplicates. Only F32 of rank 4 at most is read (else LN_E_UNSUPPORTED). Values may be any bits, NaN among
- * them; they stay in the file, so that they are never in memory twice. path must outlive file. */
+/* Reads the header and checks everything: lengths, JSON, types, shapes, offsets without overlap, hole or overhang,
+ * names without duplicates. Only F32 of rank 4 at most is read (else LN_E_UNSUPPORTED). Values may be any bits, NaN
+ * among them; they stay in the file, so that they are never in memory twice. path must outlive file. */
 ln_status ln_safetensors_open(ln_context *context, const char *path, ln_safetensors *file, ln_error *error);
 /* The values of the next tensor, from the first on, to to. */
 ln_status ln_safetensors_take(ln_safetensors *file, float *to, ln_error *error);

@@ -154,8 +154,8 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
     }
 }
 
-/* The same where each channel of output has an input channel of its own, in_channel lanes behind the one before: several
- * side by side, as one addition must wait for the one before it. */
+/* The same where each channel of output has an input channel of its own, in_channel lanes behind the one before:
+ * several side by side, as one addition must wait for the one before it. */
 enum { CONV_SIDE = 4 };
 
 LN_INLINE void conv_side_tile(const int kt, const conv_sum *s, size_t in_channel) {
@@ -185,8 +185,8 @@ LN_INLINE void conv_side_tile(const int kt, const conv_sum *s, size_t in_channel
 
 /* --------------------------------------------------------- input gradient */
 
-/* What n_rows rows of dout (of all o channels) add to (pt - 1)·st + kw columns of one row of din; or of two rows that as
- * many rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own
+/* What n_rows rows of dout (of all o channels) add to (pt - 1)·st + kw columns of one row of din; or of two rows that
+ * as many rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own
  * additions. */
 typedef struct conv_slide {
     const real  *weights;      /* packed [channel of in][kh][o][kw], at the first row's ky */
