@@ -127,7 +127,11 @@ static double draw_noise(ln_random *random) {
     return ((double)((x & 255) + (x >> 8 & 255) + (x >> 16 & 255) + (x >> 24)) - 510) * (1 / 147.80053);
 }
 
-static uint8_t to_byte(double value) { return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)(value + 0.5); }
+/* The nearest: value + ½ without its fraction. */
+static uint8_t to_byte(double value) {
+    const double above = value + 0.5;
+    return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)above;
+}
 
 static void draw_row(const double row[KNOTS], double noise, ln_random *random, uint8_t *to, size_t w) {
     for (size_t x = 0; x < w; x++) {
