@@ -102,17 +102,23 @@ static void check_integers(const vec_probe *p, const float *a, const float *b) {
 }
 
 static void check_conversions(const vec_probe *p, const float *a, const float *b) {
-    const float x[16] = {0.5F, 1.5F,  2.5F,       -0.5F, -1.5F, -2.5F,         0.49999997F, 0.50000006F,
-                         1e9F, -1e9F, 8388609.0F, 3.7F,  -3.2F, 2147483520.0F, -0.0F,       100.5F};
-    const float n[16] = {0, 1, -1, 127, -126, 128, -127, -149, -150, 10, -200, 200, 23, 60, -60, 129};
-    float       back[16], splat[16], broadcast[16], zero[16], scaled[16], one_and_half[16];
-    int32_t     rounded[16];
+    const float         x[16] = {0.5F, 1.5F,  2.5F,       -0.5F, -1.5F, -2.5F,         0.49999997F, 0.50000006F,
+                                 1e9F, -1e9F, 8388609.0F, 3.7F,  -3.2F, 2147483520.0F, -0.0F,       100.5F};
+    const float         n[16] = {0, 1, -1, 127, -126, 128, -127, -149, -150, 10, -200, 200, 23, 60, -60, 129};
+    float               back[16], splat[16], broadcast[16], zero[16], scaled[16], one_and_half[16];
+    int32_t             rounded[16], loaded[16];
+    const unsigned char from[17] = {9, 0, 1, 127, 128, 255, 254, 3, 4, 200, 6, 7, 8, 129, 10, 11, 12};
+    unsigned char       stored[17] = {[16] = 77};
     p->convert(x, rounded, back);
+    p->bytes(from + 1, loaded, stored);
+    assert_int_equal(stored[16], 77);
     p->fill(b + 2, splat, broadcast, zero);
     for (int i = 0; i < 16; i++) one_and_half[i] = -1.5F;
     p->scale(one_and_half, n, scaled);
     for (int i = 0; i < 16; i++) {
         assert_int_equal(rounded[i], lrintf(x[i]));
+        assert_int_equal(loaded[i], from[i + 1]);
+        assert_int_equal(stored[i], from[i + 1]);
         assert_same(back[i], (float)lrintf(x[i]));
         assert_same(splat[i], b[2]);
         assert_same(broadcast[i], b[2]);

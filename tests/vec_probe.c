@@ -50,6 +50,14 @@ static void shift(const int32_t *a, int n, int32_t *left, int32_t *right, int32_
     }
 }
 
+static void bytes(const unsigned char *from, int32_t *loaded, unsigned char *stored) {
+    EACH {
+        const vint x = vi_load_bytes(from + i);
+        vi_store(loaded + i, x);
+        vi_store_bytes(stored + i, x);
+    }
+}
+
 static void convert(const float *a, int32_t *rounded, float *back) {
     EACH {
         const vint x = v_round_int(v_load(a + i));
@@ -116,6 +124,7 @@ const vec_probe        PASTE(vec_probe_, LN_ISA_NAME) = {
            .integer = {PROBE_INTEGER(I_ROW)},
            .fma = fma_of,
            .shift = shift,
+           .bytes = bytes,
            .convert = convert,
            .scale = scale,
            .integer_eq = integer_eq,

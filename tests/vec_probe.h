@@ -28,6 +28,7 @@ typedef struct vec_probe {
     void (*integer[PROBE_N_INTEGER])(const int32_t *a, const int32_t *b, int32_t *out);
     void (*fma)(const float *a, const float *b, const float *c, float *out);
     void (*shift)(const int32_t *a, int n, int32_t *left, int32_t *right, int32_t *right_signed);
+    void (*bytes)(const unsigned char *from, int32_t *loaded, unsigned char *stored);
     void (*convert)(const float *a, int32_t *rounded, float *back);
     void (*scale)(const float *a, const float *n, float *out);
     unsigned (*integer_eq)(const int32_t *a, const int32_t *b);

@@ -21,6 +21,7 @@
  *
  * vint is int32 by element, wrapping on overflow:
  *   vi_splat vi_load vi_store vi_add vi_sub vi_and vi_or vi_xor vi_eq
+ *   vi_load_bytes(p), vi_store_bytes(p, i)         unsigned, in memory a byte each; i in 0 to 255
  *   vi_mul_low, vi_mul_high                       halves of the unsigned 64-bit product
  *   vi_shift_left, vi_shift_right (zeros come in), vi_shift_right_signed; by 0 to 31 bits
  *   v_round_int(v)                                nearest, ties to even, for |v| < 2^31

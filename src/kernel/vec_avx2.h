@@ -43,6 +43,11 @@ LN_INLINE vec v_select(vmask m, vec if_set, vec if_clear) { return _mm256_blendv
 LN_INLINE vint  vi_splat(int32_t x) { return _mm256_set1_epi32(x); }
 LN_INLINE vint  vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i_u *)p); }
 LN_INLINE void  vi_store(int32_t *p, vint a) { _mm256_storeu_si256((__m256i_u *)p, a); }
+LN_INLINE vint  vi_load_bytes(const unsigned char *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)); }
+LN_INLINE void  vi_store_bytes(unsigned char *p, vint a) {
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    _mm_storel_epi64((void *)p, _mm_packus_epi16(words, words));
+}
 LN_INLINE vint  vi_add(vint a, vint b) { return _mm256_add_epi32(a, b); }
 LN_INLINE vint  vi_sub(vint a, vint b) { return _mm256_sub_epi32(a, b); }
 LN_INLINE vint  vi_and(vint a, vint b) { return _mm256_and_si256(a, b); }

@@ -40,6 +40,10 @@ LN_INLINE vec   v_select(vmask m, vec if_set, vec if_clear) { return _mm512_mask
 LN_INLINE vint  vi_splat(int32_t x) { return _mm512_set1_epi32(x); }
 LN_INLINE vint  vi_load(const int32_t *p) { return _mm512_loadu_si512(p); }
 LN_INLINE void  vi_store(int32_t *p, vint a) { _mm512_storeu_si512(p, a); }
+LN_INLINE vint  vi_load_bytes(const unsigned char *p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i_u *)p));
+}
+LN_INLINE void vi_store_bytes(unsigned char *p, vint a) { _mm_storeu_si128((__m128i_u *)p, _mm512_cvtepi32_epi8(a)); }
 LN_INLINE vint  vi_add(vint a, vint b) { return _mm512_add_epi32(a, b); }
 LN_INLINE vint  vi_sub(vint a, vint b) { return _mm512_sub_epi32(a, b); }
 LN_INLINE vint  vi_and(vint a, vint b) { return _mm512_and_si512(a, b); }

@@ -1,5 +1,6 @@
 /* vec.h on NEON (aarch64): 4 floats, masks of all ones or all zeros. */
 #include <arm_neon.h>
+#include <string.h>
 
 #define LN_WIDTH 4
 typedef float32x4_t vec;
@@ -47,6 +48,16 @@ LN_INLINE vec v_select(vmask m, vec if_set, vec if_clear) { return vbslq_f32(m, 
 LN_INLINE vint  vi_splat(int32_t x) { return vdupq_n_s32(x); }
 LN_INLINE vint  vi_load(const int32_t *p) { return vld1q_s32(p); }
 LN_INLINE void  vi_store(int32_t *p, vint a) { vst1q_s32(p, a); }
+LN_INLINE vint  vi_load_bytes(const unsigned char *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))))));
+}
+LN_INLINE void vi_store_bytes(unsigned char *p, vint a) {
+    const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(a));
+    const uint32_t   four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(words, words))), 0);
+    memcpy(p, &four, sizeof four);
+}
 LN_INLINE vint  vi_add(vint a, vint b) { return vaddq_s32(a, b); }
 LN_INLINE vint  vi_sub(vint a, vint b) { return vsubq_s32(a, b); }
 LN_INLINE vint  vi_and(vint a, vint b) { return vandq_s32(a, b); }

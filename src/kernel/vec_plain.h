@@ -63,6 +63,8 @@ LN_INLINE vec   v_select(vmask m, vec if_set, vec if_clear) { return m ? if_set 
 LN_INLINE vint  vi_splat(int32_t x) { return x; }
 LN_INLINE vint  vi_load(const int32_t *p) { return *p; }
 LN_INLINE void  vi_store(int32_t *p, vint a) { *p = a; }
+LN_INLINE vint  vi_load_bytes(const unsigned char *p) { return *p; }
+LN_INLINE void  vi_store_bytes(unsigned char *p, vint a) { *p = (unsigned char)a; }
 LN_INLINE vint  vi_add(vint a, vint b) { return (vint)((uint32_t)a + (uint32_t)b); }
 LN_INLINE vint  vi_sub(vint a, vint b) { return (vint)((uint32_t)a - (uint32_t)b); }
 LN_INLINE vint  vi_and(vint a, vint b) { return a & b; }

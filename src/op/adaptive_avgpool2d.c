@@ -59,8 +59,46 @@ static side side_of_axis(size_t i, size_t n, size_t out) {
 static side rows_of(const ln_node *node, size_t h) { return side_of_axis(h, node->in[0].h, node->out.h); }
 static side columns_of(const ln_node *node, size_t w) { return side_of_axis(w, node->in[0].w, node->out.w); }
 
-static void forward(const ln_task *t) { pool2d_mean(t, rows_of, columns_of); }
-static void dinput(const ln_task *t) { pool2d_mean_back(t, rows_of, columns_of); }
+static void prepare(const ln_node *node, ln_need *need) { need->scratch = node->out.w * sizeof(strip); }
 
-const ln_kernel LN_KERNEL(adaptive_avgpool2d) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+static void forward(const ln_task *t) { pool2d_mean(t, rows_of, columns_of); }
+
+/* Sets all cells of a strip's windows to s · dy, or adds it. */
+LN_INLINE void strip_back(lanes *dx, size_t row, size_t rows, const strip *s, const lanes *dy, bool adds) {
+    const vec    scale = pool2d_scale(rows * s->count);
+    const size_t n = s->n, step = s->step, columns = s->width;
+    dx += s->cell, dy += s->window;
+    for (size_t i = 0; i < n; i++, dx += step)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            const vec value = v_mul(v_load(dy[i].of + p), scale);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t q = 0; q < columns; q++) {
+                    real *const to = dx[r * row + q].of + p;
+                    v_store(to, adds ? v_add(v_load(to), value) : value);
+                }
+        }
+}
+
+LN_INLINE void back(const ln_task *t, bool adds) {
+    strip *const strips = t->scratch, *const end = strips + pool2d_strips(t->node, columns_of, strips);
+    LN_FOR_ROWS(t, b, c, h) {
+        const side   rows = rows_of(t->node, h);
+        const lanes *dy = view_row(&t->dout, b, c, h);
+        lanes       *dx = view_row(&t->din[0], b, c, rows.under.lo);
+        for (const strip *s = strips; s < end; s++) strip_back(dx, t->din[0].row, rows.count, s, dy, adds);
+    }
+}
+
+/* Where windows cover every cell once, each is written once; elsewhere all are cleared and then added to. */
+static void dinput(const ln_task *t) {
+    const ln_shape in = t->node->in[0], out = t->node->out;
+    const bool     once = in.h % out.h == 0 && in.w % out.w == 0;
+    if (t->write[0] == LN_SKIP) return;
+    if (t->write[0] == LN_SET && !once) pool2d_clear(t);
+    if (t->write[0] == LN_ADD || !once) back(t, true);
+    else back(t, false);
+}
+
+const ln_kernel LN_KERNEL(adaptive_avgpool2d) = {
+    .prepare = prepare, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

@@ -81,14 +81,61 @@ static inline void dinput_2x2(const ln_task *t, bool adds) {
     }
 }
 
+/* Rows of windows that lie over one row of cells, at most. */
+static size_t rows_over(axis a) { return (a.kernel - 1) / a.stride + 1; }
+
+/* The rows of dout that are at work, times s: row h of all of them, counted from the task's first, is h % n. */
+typedef struct scaled {
+    lanes *rows;
+    strip *strips;
+    size_t n_strips, n, next;
+} scaled;
+
+static inline source scaled_row(const ln_task *t, size_t b, size_t c, size_t h, void *state) {
+    scaled *const  s = state;
+    const ln_shape out = t->node->out;
+    const size_t   number = (b * out.c + c) * out.h + h;
+    lanes *const   row = s->rows + number % s->n * out.w;
+    if (number < s->next) return (source){.dy = row};
+    const size_t       count = rows_of(t->node, h).count;
+    const lanes *const dy = view_row(&t->dout, b, c, h);
+    for (const strip *u = s->strips; u < s->strips + s->n_strips; u++) {
+        const vec scale = pool2d_scale(count * u->count);
+        for (size_t i = u->window; i < u->window + u->n; i++)
+            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(row[i].of + p, v_mul(v_load(dy[i].of + p), scale));
+    }
+    s->next = number + 1;
+    return (source){.dy = row};
+}
+
+LN_INLINE vec share(const source *s, size_t i, size_t p, size_t tap) {
+    (void)tap;
+    return v_load(s->dy[i].of + p);
+}
+
+/* Scratch: scaled rows, strips, and what the way back takes. */
+static void dinput_any(const ln_task *t) {
+    const size_t w = t->node->out.w, n = rows_over(pool2d_of(t->node).h);
+    lanes *const rows = t->scratch;
+    strip *const strips = (strip *)(void *)(rows + n * w);
+    scaled       s = {.rows = rows, .strips = strips, .n_strips = pool2d_strips(t->node, columns_of, strips), .n = n};
+    pool2d_back(t, strips + w, scaled_row, &s, share);
+}
+
+static void prepare(const ln_node *node, ln_need *need) {
+    const size_t w = node->out.w, n_rows = rows_over(pool2d_of(node).h);
+    need->scratch = w * sizeof(strip);
+    if (need->training) need->scratch += n_rows * w * sizeof(lanes) + pool2d_back_scratch(node);
+}
+
 static void dinput(const ln_task *t) {
     const ln_shape in = t->node->in[0];
     const bool     covered = in.h % 2 == 0 && in.w % 2 == 0; /* by 2×2 windows */
     if (t->write[0] == LN_SKIP) return;
-    if (!pool2d_is_2x2(t->node) || !covered) pool2d_mean_back(t, rows_of, columns_of);
+    if (!pool2d_is_2x2(t->node) || !covered) dinput_any(t);
     else if (t->write[0] == LN_ADD) dinput_2x2(t, true);
     else dinput_2x2(t, false);
 }
 
-const ln_kernel LN_KERNEL(avgpool2d) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
+const ln_kernel LN_KERNEL(avgpool2d) = {.prepare = prepare, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

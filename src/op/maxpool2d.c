@@ -135,24 +135,15 @@ static void dinput_2x2(const ln_task *t) {
 
 static size_t cell_bytes(pool2d p) { return p.h.kernel * p.w.kernel > 256 ? sizeof(uint32_t) : sizeof(uint8_t); }
 
-/* The numbers of the winners of window (h, w), 16 lanes. */
-static unsigned char *cells_of(const ln_task *t, size_t b, size_t c, size_t h, size_t w, size_t bytes) {
+/* The numbers of the winners of a row of windows, 16 lanes each. */
+static unsigned char *cells_of(const ln_task *t, size_t b, size_t c, size_t h, size_t bytes) {
     const ln_shape s = t->node->out;
-    return t->saved + b * t->saved_stride + ((c * s.h + h) * s.w + w) * LN_LANES * bytes;
+    return t->saved + b * t->saved_stride + (c * s.h + h) * s.w * LN_LANES * bytes;
 }
 
-static void cells_write(unsigned char *cells, size_t bytes, const lanes *number) {
-    if (bytes == sizeof(uint8_t))
-        for (size_t l = 0; l < LN_LANES; l++) cells[l] = (unsigned char)(int32_t)number->of[l];
-    else
-        for (size_t l = 0; l < LN_LANES; l++) ((uint32_t *)(void *)cells)[l] = (uint32_t)(int32_t)number->of[l];
-}
-
-static void cells_read(const unsigned char *cells, size_t bytes, lanes *number) {
-    if (bytes == sizeof(uint8_t))
-        for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)cells[l];
-    else
-        for (size_t l = 0; l < LN_LANES; l++) number->of[l] = (real)(int32_t)((const uint32_t *)(const void *)cells)[l];
+static inline void cells_write(unsigned char *cells, size_t bytes, size_t p, vint number) {
+    if (bytes == sizeof(uint8_t)) vi_store_bytes(cells + p, number);
+    else vi_store((int32_t *)(void *)cells + p, number);
 }
 
 /* The taps of a window that lie in the image, and how far apart they are in a row and between rows, in lanes. */
@@ -161,76 +152,101 @@ typedef struct taps {
     size_t row_step, column_step, kw;
 } taps;
 
-static inline size_t tap_at(const taps *s, size_t r, size_t q) {
-    return (r - s->rows.lo) * s->row_step + (q - s->columns.lo) * s->column_step;
-}
+static inline real tap_number(size_t r, size_t q, size_t kw) { return (real)(int32_t)(r * kw + q); }
 
-static inline real tap_number(const taps *s, size_t r, size_t q) { return (real)(int32_t)(r * s->kw + q); }
-
-/* The largest of x, which begins at the first tap, and that tap's number. */
-static inline void window_max(const lanes *x, const taps *s, lanes *y, lanes *number) {
+/* The largest of the cells under the taps, of which the first lies at x, and (cells: not NULL) its tap's number. Unless
+ * exact, a NaN may be lost; then watch becomes NaN (see row_fast). */
+LN_INLINE void window_max(const lanes *x, taps s, lanes *y, unsigned char *cells, size_t bytes, bool exact,
+                          vec *watch) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        vec best = v_splat(-(real)__builtin_inf()), cell = v_splat(tap_number(s, s->rows.lo, s->columns.lo));
-        for (size_t r = s->rows.lo; r < s->rows.hi; r++)
-            for (size_t q = s->columns.lo; q < s->columns.hi; q++) {
-                const vec   value = v_load(x[tap_at(s, r, q)].of + p);
-                const vmask lead = leads(value, best);
-                best = v_select(lead, value, best);
-                cell = v_select(lead, v_splat(tap_number(s, r, q)), cell);
+        vec best = v_splat(-(real)__builtin_inf()), cell = v_splat(tap_number(s.rows.lo, s.columns.lo, s.kw));
+        vec sum = v_zero();
+        for (size_t r = s.rows.lo; r < s.rows.hi; r++)
+            for (size_t q = s.columns.lo; q < s.columns.hi; q++) {
+                const lanes *at = x + (r - s.rows.lo) * s.row_step + (q - s.columns.lo) * s.column_step;
+                const vec    value = v_load(at->of + p);
+                const vmask  lead = exact ? leads(value, best) : v_gt(value, best);
+                best = exact ? v_select(lead, value, best) : v_max(value, best);
+                cell = v_select(lead, v_splat(tap_number(r, q, s.kw)), cell);
+                sum = v_add(sum, value);
             }
         v_store(y->of + p, best);
-        v_store(number->of + p, cell);
+        if (cells) cells_write(cells, bytes, p, v_round_int(cell));
+        *watch = v_fma(sum, v_zero(), *watch);
     }
 }
 
-static taps taps_of(const pool2d *p, size_t h, size_t row) {
-    return (taps){
-        .rows = pool2d_taps(p->h, h), .row_step = p->h.dilation * row, .column_step = p->w.dilation, .kw = p->w.kernel};
+/* A strip of windows under taps of this kind; returns the watch. */
+LN_INLINE vec strip_max(const lanes *x, taps under, const strip *s, lanes *y, unsigned char *cells, size_t bytes,
+                        bool exact) {
+    const size_t n = s->n, step = s->step;
+    vec          watch = v_zero();
+    x += s->cell, y += s->window;
+    if (cells) cells += s->window * LN_LANES * bytes;
+    for (size_t i = 0; i < n; i++, x += step)
+        window_max(x, under, &y[i], cells ? cells + i * LN_LANES * bytes : NULL, bytes, exact, &watch);
+    return watch;
+}
+
+/* The same, not exact; the common squares by constants. */
+LN_INLINE vec strip_fast(const lanes *x, taps under, const strip *s, lanes *y, unsigned char *cells, size_t bytes) {
+    const size_t height = under.rows.hi - under.rows.lo, width = under.columns.hi - under.columns.lo;
+    const bool   plain = under.rows.lo == 0 && under.column_step == 1 && bytes == sizeof(uint8_t);
+    const size_t square = plain && height == width && width == under.kw ? width : 0;
+    const taps   two = {{0, 2}, {0, 2}, under.row_step, 1, 2}, three = {{0, 3}, {0, 3}, under.row_step, 1, 3};
+    if (square == 2) return strip_max(x, two, s, y, cells, sizeof(uint8_t), false);
+    if (square == 3) return strip_max(x, three, s, y, cells, sizeof(uint8_t), false);
+    return strip_max(x, under, s, y, cells, bytes, false);
+}
+
+/* The cells that a window's taps lie over, from the first to the last, and which tap is the first. */
+static side columns_of(const ln_node *node, size_t i) {
+    const axis a = pool2d_of(node).w;
+    const span in = pool2d_taps(a, i);
+    return (side){{pool2d_at(a, i, in.lo), pool2d_at(a, i, in.hi - 1) + 1}, in.lo};
 }
 
 static void forward_any(const ln_task *t) {
     const pool2d p = pool2d_of(t->node);
-    const size_t w = t->node->out.w, bytes = cell_bytes(p);
+    const size_t bytes = cell_bytes(p);
+    strip *const strips = t->scratch, *const end = strips + pool2d_strips(t->node, columns_of, strips);
+    taps s = {.row_step = p.h.dilation * t->in[0].row, .column_step = p.w.dilation, .kw = p.w.kernel};
     LN_FOR_ROWS(t, b, c, h) {
-        taps         s = taps_of(&p, h, t->in[0].row);
-        const lanes *x = view_row(&t->in[0], b, c, pool2d_at(p.h, h, s.rows.lo));
-        lanes       *y = view_row(&t->out, b, c, h);
-        for (size_t i = 0; i < w; i++) {
-            lanes number;
-            s.columns = pool2d_taps(p.w, i);
-            window_max(x + pool2d_at(p.w, i, s.columns.lo), &s, &y[i], &number);
-            if (t->training) cells_write(cells_of(t, b, c, h, i, bytes), bytes, &number);
+        s.rows = pool2d_taps(p.h, h);
+        const lanes *const   x = view_row(&t->in[0], b, c, pool2d_at(p.h, h, s.rows.lo));
+        lanes *const         y = view_row(&t->out, b, c, h);
+        unsigned char *const cells = t->training ? cells_of(t, b, c, h, bytes) : NULL;
+        for (const strip *u = strips; u < end; u++) {
+            s.columns = pool2d_taps(p.w, u->window);
+            const vec watch = cells ? strip_fast(x, s, u, y, cells, bytes) : strip_fast(x, s, u, y, NULL, bytes);
+            if (mask_bits(v_is_nan(watch)) != 0) (void)strip_max(x, s, u, y, cells, bytes, true);
         }
     }
 }
 
-/* Adds dy to the winner's cell in dx, which begins at the first tap. */
-static inline void window_back(lanes *dx, const taps *s, const lanes *dy, const lanes *number) {
-    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        const vec value = v_load(dy->of + p), cell = v_load(number->of + p);
-        for (size_t r = s->rows.lo; r < s->rows.hi; r++)
-            for (size_t q = s->columns.lo; q < s->columns.hi; q++) {
-                const vmask won = v_eq(cell, v_splat(tap_number(s, r, q)));
-                write(dx[tap_at(s, r, q)].of + p, v_select(won, value, v_zero()), true);
-            }
-    }
+/* dy where tap number `tap` won, 0 elsewhere. */
+LN_INLINE vec winners_share(vint cells, const source *s, size_t i, size_t p, size_t tap) {
+    return v_select(vi_eq(cells, vi_splat((int32_t)(s->tap + tap))), v_load(s->dy[i].of + p), v_zero());
+}
+
+LN_INLINE vec share_of_bytes(const source *s, size_t i, size_t p, size_t tap) {
+    return winners_share(vi_load_bytes(s->won + i * LN_LANES + p), s, i, p, tap);
+}
+
+LN_INLINE vec share_of_words(const source *s, size_t i, size_t p, size_t tap) {
+    const int32_t *const cells = (const int32_t *)(const void *)s->won + i * LN_LANES + p;
+    return winners_share(vi_load(cells), s, i, p, tap);
+}
+
+LN_INLINE source source_row(const ln_task *t, size_t b, size_t c, size_t h, void *state) {
+    const size_t *const bytes = state;
+    return (source){.dy = view_row(&t->dout, b, c, h), .won = cells_of(t, b, c, h, *bytes)};
 }
 
 static void dinput_any(const ln_task *t) {
-    const pool2d p = pool2d_of(t->node);
-    const size_t w = t->node->out.w, bytes = cell_bytes(p);
-    if (t->write[0] == LN_SET) pool2d_clear(t);
-    LN_FOR_ROWS(t, b, c, h) {
-        taps         s = taps_of(&p, h, t->din[0].row);
-        const lanes *dy = view_row(&t->dout, b, c, h);
-        lanes       *dx = view_row(&t->din[0], b, c, pool2d_at(p.h, h, s.rows.lo));
-        for (size_t i = 0; i < w; i++) {
-            lanes number;
-            s.columns = pool2d_taps(p.w, i);
-            cells_read(cells_of(t, b, c, h, i, bytes), bytes, &number);
-            window_back(dx + pool2d_at(p.w, i, s.columns.lo), &s, &dy[i], &number);
-        }
-    }
+    size_t bytes = cell_bytes(pool2d_of(t->node));
+    if (bytes == sizeof(uint8_t)) pool2d_back(t, t->scratch, source_row, &bytes, share_of_bytes);
+    else pool2d_back(t, t->scratch, source_row, &bytes, share_of_words);
 }
 
 /* ------------------------------------------------------------------- contract */
@@ -238,6 +254,8 @@ static void dinput_any(const ln_task *t) {
 static void prepare(const ln_node *node, ln_need *need) {
     const pool2d p = pool2d_of(node);
     const size_t each = pool2d_is_2x2(node) ? sizeof(uint32_t) : LN_LANES * cell_bytes(p);
+    const size_t columns = node->out.w * sizeof(strip), back = pool2d_back_scratch(node);
+    if (!pool2d_is_2x2(node)) need->scratch = need->training && back > columns ? back : columns;
     if (need->training) need->saved = ln_shape_count(node->out) * each;
 }
 

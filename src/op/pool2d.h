@@ -1,4 +1,4 @@
-/* What the poolings share: arguments, shapes, which cells lie under which window, and the mean over windows.
+/* What the poolings share: arguments, shapes, which cells lie under which window, and the way back to the cells.
  *
  * Tap (i, j) of window (h, w) lies in row h·sh - ph + i·dh and column w·sw - pw + j·dw, where d is the dilation (1 in
  * avgpool2d); taps outside the image are left out.
@@ -36,11 +36,14 @@ static inline pool2d pool2d_of(const ln_node *node) {
 /* Cells from a window's first tap to its last. */
 static inline size_t pool2d_extent(axis a) { return (a.kernel - 1) * a.dilation + 1; }
 
+/* Steps that it takes to go so far, or farther. */
+static inline size_t pool2d_steps(size_t way, size_t step) { return step == 1 ? way : (way + step - 1) / step; }
+
 /* The taps of window i that lie in the image. */
 static inline span pool2d_taps(axis a, size_t i) {
-    const size_t start = i * a.stride, end = a.n + a.padding, step = a.dilation;
-    const size_t lo = start < a.padding ? (a.padding - start + step - 1) / step : 0;
-    const size_t most = start < end ? (end - start + step - 1) / step : 0;
+    const size_t start = i * a.stride, end = a.n + a.padding;
+    const size_t lo = start < a.padding ? pool2d_steps(a.padding - start, a.dilation) : 0;
+    const size_t most = start < end ? pool2d_steps(end - start, a.dilation) : 0;
     return (span){lo, most < a.kernel ? most : a.kernel};
 }
 
@@ -141,6 +144,8 @@ static inline ln_status pool2d_infer(ln_node *node, ln_error *error) {
 #else
 #include "kernel/kernel.h"
 
+#include <string.h>
+
 /* Zeros for all input gradients that the task's range of dout defines: what is passed back is then added. */
 static inline void pool2d_clear(const ln_task *t) {
     const size_t w = t->node->in[0].w;
@@ -155,76 +160,193 @@ static inline void pool2d_clear(const ln_task *t) {
             }
 }
 
-/* ------------------------------------------------------------------- means */
+/* -------------------------------------------------------------------- means */
 
 /* The rows, or columns, under a window, and how many of them the mean counts. */
 typedef struct side { span under; size_t count; } side;
 typedef side (*side_of)(const ln_node *node, size_t i);
 
-/* y = (sum over the cells under the window, row by row) / (rows counted · columns counted) */
+LN_INLINE vec pool2d_scale(size_t count) { return v_splat((real)1 / (real)count); }
+
+/* Windows of a row with equally many columns under them, `step` cells from one to the next: n from `window` on, whose
+ * first has `width` cells from `cell` on. */
+typedef struct strip { size_t window, n, cell, step, width, count; } strip;
+
+/* All windows of a row in strips, and how many strips these are: at the edges of the image begin others. */
+static inline size_t pool2d_strips(const ln_node *node, side_of columns_of, strip *strips) {
+    size_t n = 0;
+    for (size_t i = 0; i < node->out.w; i++) {
+        const side   s = columns_of(node, i);
+        const size_t width = s.under.hi - s.under.lo;
+        strip *const last = n > 0 ? &strips[n - 1] : strips;
+        const bool   like = n > 0 && width == last->width && s.count == last->count;
+        if (like && last->n == 1) last->step = s.under.lo - last->cell;
+        if (like && s.under.lo == last->cell + last->n * last->step) last->n++;
+        else strips[n++] = (strip){i, 1, s.under.lo, 0, width, s.count};
+    }
+    return n;
+}
+
+/* y = scale · the sum of rows × columns cells, row by row, for each window of a strip */
+LN_INLINE void pool2d_strip_mean(const lanes *x, size_t row, size_t rows, size_t columns, const strip *s, vec scale,
+                                 lanes *y) {
+    const size_t n = s->n, step = s->step;
+    x += s->cell, y += s->window;
+    for (size_t i = 0; i < n; i++, x += step)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            vec sum = v_zero();
+            for (size_t r = 0; r < rows; r++)
+                for (size_t q = 0; q < columns; q++) sum = v_add(sum, v_load(x[r * row + q].of + p));
+            v_store(y[i].of + p, v_mul(sum, scale));
+        }
+}
+
+/* y = (sum over the cells under the window, row by row) / (rows counted · columns counted). Scratch: out.w strips. */
 LN_INLINE void pool2d_mean(const ln_task *t, side_of rows_of, side_of columns_of) {
-    const size_t w = t->node->out.w, row = t->in[0].row;
+    const size_t row = t->in[0].row;
+    strip *const strips = t->scratch, *const end = strips + pool2d_strips(t->node, columns_of, strips);
     LN_FOR_ROWS(t, b, c, h) {
         const side   rows = rows_of(t->node, h);
+        const size_t height = rows.under.hi - rows.under.lo;
         const lanes *x = view_row(&t->in[0], b, c, rows.under.lo);
         lanes       *y = view_row(&t->out, b, c, h);
-        for (size_t i = 0; i < w; i++) {
-            const side columns = columns_of(t->node, i);
-            const vec  scale = v_splat((real)1 / (real)(rows.count * columns.count));
-            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-                vec sum = v_zero();
-                for (size_t r = 0; r < rows.under.hi - rows.under.lo; r++)
-                    for (size_t q = columns.under.lo; q < columns.under.hi; q++)
-                        sum = v_add(sum, v_load(x[r * row + q].of + p));
-                v_store(y[i].of + p, v_mul(sum, scale));
-            }
+        for (const strip *s = strips; s < end; s++) {
+            const vec scale = pool2d_scale(rows.count * s->count);
+            if (height == 2 && s->width == 2) pool2d_strip_mean(x, row, 2, 2, s, scale, y);
+            else if (height == 3 && s->width == 3) pool2d_strip_mean(x, row, 3, 3, s, scale, y);
+            else pool2d_strip_mean(x, row, height, s->width, s, scale, y);
         }
     }
 }
 
-/* Do n windows cover an axis of `in` cells, each of them once? */
-static inline bool pool2d_tiles(const ln_node *node, side_of of, size_t n, size_t in) {
-    size_t end = 0;
-    for (size_t i = 0; i < n; i++) {
-        const span under = of(node, i).under;
-        if (under.lo != end) return false;
-        end = under.hi;
+/* ----------------------------------------------------------------- backward
+ *
+ * Each cell gathers what the windows over it have for it, row by row of windows, and is written once for each row.
+ * Cell r of an axis is cell m = (r + p) mod s of a stride, the j-th: j = floor((r + p) / s). Which windows lie over it,
+ * seen from j, and with which taps, is a matter of m alone, but at the edges, where some of them do not exist. */
+
+/* n windows from `first` on, each `step` from the one before. The cell lies under tap `tap` of the first, and each next
+ * has a tap `down` less. */
+typedef struct over { size_t first, n, step, tap, down; } over;
+
+/* first: seen from a j that is `kernel · dilation`. */
+static inline over pool2d_over(axis a, size_t m) {
+    const size_t j = a.kernel * a.dilation;
+    over         o = {.step = 1};
+    for (size_t back = 0, at = m; at <= (a.kernel - 1) * a.dilation; back++, at += a.stride) {
+        if (at % a.dilation != 0) continue;
+        if (o.n == 1) o.step = o.first - (j - back);
+        o = (over){.first = j - back, .n = o.n + 1, .step = o.step, .tap = at / a.dilation};
     }
-    return end == in;
+    o.down = o.step * a.stride / a.dilation;
+    return o;
 }
 
-LN_INLINE void pool2d_mean_pass(const ln_task *t, side_of rows_of, side_of columns_of, bool adds) {
-    const size_t w = t->node->out.w, row = t->din[0].row;
-    LN_FOR_ROWS(t, b, c, h) {
-        const side   rows = rows_of(t->node, h);
-        const lanes *dy = view_row(&t->dout, b, c, h);
-        lanes       *dx = view_row(&t->din[0], b, c, rows.under.lo);
-        for (size_t i = 0; i < w; i++) {
-            const side columns = columns_of(t->node, i);
-            const vec  scale = v_splat((real)1 / (real)(rows.count * columns.count));
-            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-                const vec value = v_mul(v_load(dy[i].of + p), scale);
-                for (size_t r = 0; r < rows.under.hi - rows.under.lo; r++)
-                    for (size_t q = columns.under.lo; q < columns.under.hi; q++) {
-                        real *const to = dx[r * row + q].of + p;
-                        v_store(to, adds ? v_add(v_load(to), value) : value);
-                    }
-            }
+/* Those of o, moved to j, that exist. */
+static inline over pool2d_existing(axis a, over o, size_t j, span windows) {
+    const size_t base = a.kernel * a.dilation;
+    for (; o.n && o.first + j < windows.lo + base; o.n--) {
+        o.first += o.step;
+        o.tap -= o.down;
+    }
+    o.first += j - base;
+    while (o.n && o.first + (o.n - 1) * o.step >= windows.hi) o.n--;
+    return o;
+}
+
+/* `count` cells, `cell` and on, a stride apart, the windows over each of which are those over the one before, moved
+ * by one. */
+typedef struct run { size_t cell, count; over over; } run;
+
+/* Cells of an axis that differ in m. */
+static inline size_t pool2d_phases(axis a) { return a.stride < a.n + a.padding ? a.stride : a.n + a.padding; }
+
+/* All columns of cells in runs, and how many runs these are. */
+static inline size_t pool2d_runs(axis a, size_t n_windows, run *runs) {
+    size_t n = 0;
+    for (size_t m = 0; m < pool2d_phases(a); m++) {
+        const over   o = pool2d_over(a, m);
+        const size_t before = n;
+        for (size_t j = a.padding > m ? pool2d_steps(a.padding - m, a.stride) : 0; j * a.stride + m < a.n + a.padding;
+             j++) {
+            const over now = pool2d_existing(a, o, j, (span){0, n_windows});
+            run *const last = n > before ? &runs[n - 1] : runs;
+            if (n > before && now.n == last->over.n && now.tap == last->over.tap) last->count++;
+            else runs[n++] = (run){j * a.stride + m - a.padding, 1, now};
         }
     }
+    return n;
 }
 
-/* Where windows cover every cell once, each is written once; elsewhere all are cleared and then added to. */
-LN_INLINE void pool2d_mean_back(const ln_task *t, side_of rows_of, side_of columns_of) {
-    const ln_shape in = t->node->in[0], out = t->node->out;
-    if (t->write[0] == LN_SKIP) return;
-    if (t->write[0] == LN_SET && pool2d_tiles(t->node, rows_of, out.h, in.h) &&
-        pool2d_tiles(t->node, columns_of, out.w, in.w)) {
-        pool2d_mean_pass(t, rows_of, columns_of, false);
-        return;
-    }
-    if (t->write[0] == LN_SET) pool2d_clear(t);
-    pool2d_mean_pass(t, rows_of, columns_of, true);
+/* Bytes of scratch that pool2d_back takes. */
+static inline size_t pool2d_back_scratch(const ln_node *node) {
+    const pool2d p = pool2d_of(node);
+    return pool2d_phases(p.h) * sizeof(over) + p.w.n * sizeof(run);
+}
+
+/* A row of windows: their dout, where their winners are told (maxpool2d), and the number of the tap that lies over the
+ * row of din in the window's first column. */
+typedef struct source { const lanes *dy; const unsigned char *won; size_t tap; } source;
+
+/* What window i has for the cell under tap `tap` of its row, from lane p on. */
+typedef vec (*share_of)(const source *s, size_t i, size_t p, size_t tap);
+
+/* Sets the cells of a run in dx to the sum of the shares of its n windows, or adds it. */
+LN_INLINE void pool2d_sum(lanes *dx, size_t stride, const source *s, const run *u, size_t n, share_of share,
+                          bool adds) {
+    const over   o = u->over;
+    const size_t count = u->count;
+    lanes       *to = dx + u->cell;
+    for (size_t i = 0; i < count; i++, to += stride)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            vec    sum = adds ? v_load(to->of + p) : v_zero();
+            size_t window = o.first + i, tap = o.tap;
+            for (size_t k = 0; k < n; k++, window += o.step, tap -= o.down)
+                sum = v_add(sum, share(s, window, p, tap));
+            v_store(to->of + p, sum);
+        }
+}
+
+/* One row of din from one row of windows. */
+LN_INLINE void pool2d_row_back(lanes *dx, size_t stride, const run *runs, size_t n_runs, const source *s,
+                               share_of share, bool adds) {
+    for (const run *u = runs; u < runs + n_runs; u++) switch (u->over.n) {
+        case 1: pool2d_sum(dx, stride, s, u, 1, share, adds); break;
+        case 2: pool2d_sum(dx, stride, s, u, 2, share, adds); break;
+        case 3: pool2d_sum(dx, stride, s, u, 3, share, adds); break;
+        default: pool2d_sum(dx, stride, s, u, u->over.n, share, adds);
+        }
+}
+
+/* Row h of windows; calls come in the order of blocks, channels and rows, some of them again. */
+typedef source (*source_of)(const ln_task *t, size_t b, size_t c, size_t h, void *state);
+
+/* din of all rows that the task's range of dout defines. */
+LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, void *state, share_of share) {
+    const pool2d p = pool2d_of(t->node);
+    over *const  rows = scratch;
+    run *const   runs = (run *)(void *)(rows + pool2d_phases(p.h));
+    const size_t n_runs = pool2d_runs(p.w, t->node->out.w, runs);
+    size_t       lo, hi;
+    for (size_t m = 0; m < pool2d_phases(p.h); m++) rows[m] = pool2d_over(p.h, m);
+    t->node->op->window(t->node, t->h_lo, t->h_hi, &lo, &hi);
+    for (size_t b = 0; b < t->n_blocks; b++)
+        for (size_t c = t->c_lo; c < t->c_hi; c++) {
+            size_t j = (lo + p.h.padding) / p.h.stride, m = (lo + p.h.padding) % p.h.stride;
+            for (size_t r = lo; r < hi; r++, m++) {
+                if (m == p.h.stride) m = 0, j++;
+                const over   o = pool2d_existing(p.h, rows[m], j, (span){t->h_lo, t->h_hi});
+                lanes *const dx = view_row(&t->din[0], b, c, r);
+                bool         adds = t->write[0] == LN_ADD;
+                if (o.n == 0 && !adds) memset(dx, 0, p.w.n * sizeof *dx);
+                for (size_t k = 0; k < o.n; k++, adds = true) {
+                    source s = row_of(t, b, c, o.first + k * o.step, state);
+                    s.tap = (o.tap - k * o.down) * p.w.kernel;
+                    if (adds) pool2d_row_back(dx, p.w.stride, runs, n_runs, &s, share, true);
+                    else pool2d_row_back(dx, p.w.stride, runs, n_runs, &s, share, false);
+                }
+            }
+        }
 }
 #endif
 

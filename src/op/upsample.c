@@ -90,7 +90,9 @@ static void dinput(const ln_task *t) {
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo; c < t->c_hi; c++)
             for (size_t row = t->h_lo / sh; row < t->h_hi / sh; row++)
-                row_back(t, b, c, row, sh, sw, t->write[0] == LN_ADD);
+                if (t->write[0] == LN_ADD) row_back(t, b, c, row, sh, sw, true);
+                else if (sh == 2 && sw == 2) row_back(t, b, c, row, 2, 2, false);
+                else row_back(t, b, c, row, sh, sw, false);
 }
 
 const ln_kernel LN_KERNEL(upsample) = {.forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
