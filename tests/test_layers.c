@@ -561,8 +561,9 @@ static bool check_drawn(const drawn *net, uint64_t seed) {
     return finite;
 }
 
-/* Losses and gradients of one step: by a plan that keeps everything and fuses nothing, or as it is trained. */
-static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t *count) {
+/* Losses and gradients of one step: by a plan that keeps everything and fuses nothing, or as it is trained, or in the
+ * smallest bands (band_bytes=1). */
+static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t band_bytes, size_t *count) {
     ln_context *const     context = net_context(NULL, n_threads);
     ln_model *const       model = net_model(context, net->in, net->lines);
     float *const          pixels = net_floats(5, net->batch * ln_shape_count(net->in));
@@ -572,7 +573,8 @@ static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t *co
                                      .batch = net->batch,
                                      .n_threads = n_threads,
                                      .training = true,
-                                     .keep_all = keep_all};
+                                     .keep_all = keep_all,
+                                     .band_bytes = band_bytes};
     ln_error              error = {0};
     ln_plan              *plan = NULL;
     for (size_t i = 0; i < net->batch; i++) {
@@ -605,14 +607,16 @@ static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t *co
 
 static void check_unfused(const drawn *net, uint64_t seed) {
     size_t       n, count;
-    float *const want = step_of(net, true, 1, &count);
-    for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
-        float *const got = step_of(net, false, n_threads, &n);
+    float *const want = step_of(net, true, 1, 0, &count);
+    for (int way = 0; way < 4; way++) {
+        const int    n_threads = 1 + way / 2 * 2;
+        const size_t band_bytes = (size_t)way % 2;
+        float *const got = step_of(net, false, n_threads, band_bytes, &n);
         assert_int_equal(n, count);
         if (memcmp(want, got, n * sizeof *got) != 0) {
             for (size_t k = 0; k < net->n; k++) print_error("%s\n", net->lines[k]);
-            fail_msg("seed %d, batches of %zu, %d threads: not the bits of an unfused plan", (int)seed, net->batch,
-                     n_threads);
+            fail_msg("seed %d, batches of %zu, %d threads, %s bands: not the bits of an unfused plan", (int)seed,
+                     net->batch, n_threads, band_bytes > 0 ? "the smallest" : "the usual");
         }
         free(got);
     }

@@ -276,12 +276,14 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const size_t grain = backward ? head->need.sum_grain : head->need.grain, rows = p->node[u->last].node->out.h;
     const size_t row_bytes = s.w * lanes_bytes(p), per_row = (s.h + rows - 1) / rows;
     const size_t channels = part_channels(p, u), map = grain * s.h * row_bytes;
+    const size_t limit = p->options.band_bytes, band_bytes = limit ? limit : BAND_BYTES;
+    const size_t map_bytes = limit ? limit : MAP_BYTES;
     const bool   meets = ln_plan_meets(p, head);
     *band = (ln_band){rows, channels};
     if (u->first == u->last || !u->per_block) return;
-    if (channels * s.h * row_bytes <= BAND_BYTES) return;
-    if ((backward || meets) && map <= MAP_BYTES) {
-        band->channels = MAP_BYTES / map * grain;
+    if (channels * s.h * row_bytes <= band_bytes) return;
+    if ((backward || meets) && map <= map_bytes) {
+        band->channels = map_bytes / map * grain;
         return;
     }
     if (backward && (meets || ln_plan_weight_bytes(head) * LN_LANES > SUM_BYTES)) {
@@ -289,11 +291,11 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
         return;
     }
     if (meets) band->channels = grain;
-    band->rows = BAND_BYTES / (band->channels * per_row * row_bytes);
+    band->rows = band_bytes / (band->channels * per_row * row_bytes);
     if (band->rows >= 1) return;
     band->rows = 1;
     if (backward) return;
-    band->channels = BAND_BYTES / (grain * per_row * row_bytes) * grain;
+    band->channels = band_bytes / (grain * per_row * row_bytes) * grain;
     if (band->channels < grain) band->channels = grain;
 }
 
@@ -330,8 +332,21 @@ static size_t lay_bands(ln_plan *p, const ln_unit *u, ln_slot *tensors, const ln
     return bytes;
 }
 
-static size_t plan_bands(ln_plan *p) {
+/* Sets where the scratch of a unit's layers lies; returns the bytes of all. */
+static size_t lay_scratch(ln_plan *p, const ln_unit *u) {
+    const size_t head = ln_plan_round(p->node[u->first].need.scratch);
+    size_t       most = 0;
+    for (size_t k = u->first + 1; k <= u->last; k++) {
+        p->node[k].scratch = head;
+        if (p->node[k].need.scratch > most) most = p->node[k].need.scratch;
+    }
+    return head + ln_plan_round(most);
+}
+
+/* Returns the bytes of the largest unit's; *scratch: likewise. */
+static size_t plan_bands(ln_plan *p, size_t *scratch) {
     size_t most = 0;
+    *scratch = 0;
     for (size_t i = 0; i < p->n_units; i++) {
         ln_unit *const u = &p->unit[i];
         for (size_t k = u->first; k <= u->last; k++) prepare(p, u, &p->node[k], 0);
@@ -345,6 +360,8 @@ static size_t plan_bands(ln_plan *p) {
         const size_t f = lay_bands(p, u, p->value, &u->forward), b = lay_bands(p, u, p->gradient, &u->backward);
         if (f > most) most = f;
         if (b > most) most = b;
+        const size_t bytes = lay_scratch(p, u);
+        if (bytes > *scratch) *scratch = bytes;
     }
     return most;
 }
@@ -472,10 +489,8 @@ static void lay_squares(ln_plan *p, size_t *end) {
 }
 
 static void lay_memory(ln_plan *p, ln_piece *piece) {
-    size_t       end = 0, scratch = 0;
-    const size_t bands = plan_bands(p);
-    for (size_t i = 0; i < p->n_nodes; i++)
-        if (p->node[i].need.scratch > scratch) scratch = p->node[i].need.scratch;
+    size_t       end = 0, scratch;
+    const size_t bands = plan_bands(p, &scratch);
     lay_parameters(p, &end);
     lay_squares(p, &end);
     p->rows_offset = take(&end, p->n_blocks * LN_LANES * sizeof(void *));
@@ -493,7 +508,7 @@ static void lay_memory(ln_plan *p, ln_piece *piece) {
         else p->band_offset = ln_plan_round(bytes);
     }
     p->scratch_offset = p->band_offset + ln_plan_round(bands);
-    p->thread_bytes = p->scratch_offset + ln_plan_round(scratch) + 64 * 17; /* threads begin at different cache sets */
+    p->thread_bytes = p->scratch_offset + scratch + 64 * 17; /* threads begin at different cache sets */
     p->threads_offset = end;
     p->n_bytes = end + p->thread_bytes * (size_t)p->n_threads;
 }

@@ -29,6 +29,7 @@ typedef struct ln_plan_options {
     size_t n_states;        /* of the optimizer, a parameter */
     bool   average;         /* one more: the moving average of the weights */
     bool   squares;         /* room for sums of squares of gradients and weights */
+    size_t band_bytes;      /* what lies between the layers of a unit takes no more if it can; 0: as is fastest */
 } ln_plan_options;
 
 typedef enum ln_place {
@@ -66,6 +67,7 @@ typedef struct ln_plan_node {
     ln_policy policy;
     ln_write  write[LN_MAX_INPUTS];
     size_t    packed, saved, states, gradient[LN_MAX_PARAMS], partial[LN_MAX_PARAMS]; /* offsets in bytes */
+    size_t    scratch;                  /* of the thread's: a head's dparam keeps its own while others go on in theirs */
     ln_place  saved_place;
     size_t    parameters;               /* f64: offset of the converted parameters */
     size_t    tensor_in[LN_MAX_INPUTS], tensor_out;

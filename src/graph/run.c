@@ -86,7 +86,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
         t.saved = (unsigned char *)(n->saved_place == LN_PLACE_SHARED
                                         ? p->arena + p->shared_offset + n->saved + block * t.saved_stride
                                         : w->memory + n->saved + (block - w->chunk) * t.saved_stride);
-    t.scratch = w->memory + p->scratch_offset;
+    t.scratch = w->memory + p->scratch_offset + n->scratch;
     t.live = (const uint16_t *)(const void *)(p->arena + p->live_offset) + block;
     t.image = (const uint32_t *)(const void *)(p->arena + p->image_offset) + block * LN_LANES;
     t.label = (const int32_t *)(const void *)(p->arena + p->label_offset) + block * LN_LANES;

@@ -81,22 +81,27 @@ static inline void dinput_2x2(const ln_task *t, bool adds) {
     }
 }
 
-/* Rows of windows that lie over one row of cells, at most. */
-static size_t rows_over(axis a) { return (a.kernel - 1) / a.stride + 1; }
+/* Rows of windows that lie over one row of cells, at most; more of them to make a power of two. */
+static size_t rows_over(axis a) {
+    size_t n = 1;
+    while (n < (a.kernel - 1) / a.stride + 1) n *= 2;
+    return n;
+}
 
-/* The rows of dout that are at work, times s: row h of all of them, counted from the task's first, is h % n. */
+/* The rows of dout that are at work, times s: row h of all of them, counted from the task's first, is h mod n. */
 typedef struct scaled {
     lanes *rows;
     strip *strips;
     size_t n_strips, n, next;
 } scaled;
 
-static inline source scaled_row(const ln_task *t, size_t b, size_t c, size_t h, void *state) {
+static inline void scaled_row(const ln_task *t, size_t b, size_t c, size_t h, void *state, source *to) {
     scaled *const  s = state;
     const ln_shape out = t->node->out;
     const size_t   number = (b * out.c + c) * out.h + h;
-    lanes *const   row = s->rows + number % s->n * out.w;
-    if (number < s->next) return (source){.dy = row};
+    lanes *const   row = s->rows + (number & (s->n - 1)) * out.w;
+    to->dy = row;
+    if (number < s->next) return;
     const size_t       count = rows_of(t->node, h).count;
     const lanes *const dy = view_row(&t->dout, b, c, h);
     for (const strip *u = s->strips; u < s->strips + s->n_strips; u++) {
@@ -105,7 +110,6 @@ static inline source scaled_row(const ln_task *t, size_t b, size_t c, size_t h, 
             for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(row[i].of + p, v_mul(v_load(dy[i].of + p), scale));
     }
     s->next = number + 1;
-    return (source){.dy = row};
 }
 
 LN_INLINE vec share(const source *s, size_t i, size_t p, size_t tap) {

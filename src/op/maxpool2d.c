@@ -238,9 +238,10 @@ LN_INLINE vec share_of_words(const source *s, size_t i, size_t p, size_t tap) {
     return winners_share(vi_load(cells), s, i, p, tap);
 }
 
-LN_INLINE source source_row(const ln_task *t, size_t b, size_t c, size_t h, void *state) {
+LN_INLINE void source_row(const ln_task *t, size_t b, size_t c, size_t h, void *state, source *s) {
     const size_t *const bytes = state;
-    return (source){.dy = view_row(&t->dout, b, c, h), .won = cells_of(t, b, c, h, *bytes)};
+    s->dy = view_row(&t->dout, b, c, h);
+    s->won = cells_of(t, b, c, h, *bytes);
 }
 
 static void dinput_any(const ln_task *t) {

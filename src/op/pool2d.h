@@ -255,8 +255,8 @@ static inline over pool2d_existing(axis a, over o, size_t j, span windows) {
 }
 
 /* `count` cells, `cell` and on, a stride apart, the windows over each of which are those over the one before, moved
- * by one. */
-typedef struct run { size_t cell, count; over over; } run;
+ * by one. paired: with each goes the next cell, which lies under the middle of its last window (3 wide, 2 apart). */
+typedef struct run { size_t cell, count; over over; bool paired; } run;
 
 /* Cells of an axis that differ in m. */
 static inline size_t pool2d_phases(axis a) { return a.stride < a.n + a.padding ? a.stride : a.n + a.padding; }
@@ -272,16 +272,37 @@ static inline size_t pool2d_runs(axis a, size_t n_windows, run *runs) {
             const over now = pool2d_existing(a, o, j, (span){0, n_windows});
             run *const last = n > before ? &runs[n - 1] : runs;
             if (n > before && now.n == last->over.n && now.tap == last->over.tap) last->count++;
-            else runs[n++] = (run){j * a.stride + m - a.padding, 1, now};
+            else runs[n++] = (run){j * a.stride + m - a.padding, 1, now, false};
         }
     }
+    return n;
+}
+
+/* Of windows 3 wide and 2 apart, the commonest that overlap: lets the cells that two windows share take those between
+ * them, under the middle of one, along. These have a run before that and one behind. */
+static inline size_t pool2d_pair(axis a, run *runs, size_t n) {
+    size_t two = 0, one = 0;
+    if (a.kernel != 3 || a.stride != 2 || a.dilation != 1) return n;
+    while (two < n && runs[two].over.n != 2) two++;
+    while (one < n && (runs[one].over.n != 1 || runs[one].over.tap != 1)) one++;
+    if (two == n || one == n) return n;
+    run         *shared = &runs[two], *between = &runs[one];
+    const size_t before = (shared->cell + 1 - between->cell) / 2, along = before + shared->count;
+    if (between->count < along) return n;
+    run behind = *between;
+    behind.cell += 2 * along;
+    behind.over.first += along;
+    behind.count -= along;
+    between->count = before;
+    shared->paired = true;
+    if (behind.count > 0) runs[n++] = behind;
     return n;
 }
 
 /* Bytes of scratch that pool2d_back takes. */
 static inline size_t pool2d_back_scratch(const ln_node *node) {
     const pool2d p = pool2d_of(node);
-    return pool2d_phases(p.h) * sizeof(over) + p.w.n * sizeof(run);
+    return pool2d_phases(p.h) * sizeof(over) + (p.w.n + 1) * sizeof(run);
 }
 
 /* A row of windows: their dout, where their winners are told (maxpool2d), and the number of the tap that lies over the
@@ -291,42 +312,61 @@ typedef struct source { const lanes *dy; const unsigned char *won; size_t tap; }
 /* What window i has for the cell under tap `tap` of its row, from lane p on. */
 typedef vec (*share_of)(const source *s, size_t i, size_t p, size_t tap);
 
-/* Sets the cells of a run in dx to the sum of the shares of its n windows, or adds it. */
-LN_INLINE void pool2d_sum(lanes *dx, size_t stride, const source *s, const run *u, size_t n, share_of share,
-                          bool adds) {
+/* Rows of windows that are taken at once. */
+enum { POOL2D_ROWS = 3 };
+
+/* Sets the cells of a run in dx to the sum of the shares of its n windows in each of some rows, or adds it. */
+LN_INLINE void pool2d_sum(lanes *dx, size_t stride, const source *s, size_t n_rows, const run *u, size_t n,
+                          share_of share, bool adds) {
     const over   o = u->over;
     const size_t count = u->count;
     lanes       *to = dx + u->cell;
     for (size_t i = 0; i < count; i++, to += stride)
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            vec    sum = adds ? v_load(to->of + p) : v_zero();
-            size_t window = o.first + i, tap = o.tap;
-            for (size_t k = 0; k < n; k++, window += o.step, tap -= o.down)
-                sum = v_add(sum, share(s, window, p, tap));
+            vec sum = adds ? v_load(to->of + p) : v_zero();
+            for (size_t r = 0; r < n_rows; r++)
+                for (size_t k = 0; k < n; k++)
+                    sum = v_add(sum, share(&s[r], o.first + i + k * o.step, p, o.tap - k * o.down));
             v_store(to->of + p, sum);
         }
 }
 
-/* One row of din from one row of windows. */
-LN_INLINE void pool2d_row_back(lanes *dx, size_t stride, const run *runs, size_t n_runs, const source *s,
-                               share_of share, bool adds) {
-    for (const run *u = runs; u < runs + n_runs; u++) switch (u->over.n) {
-        case 1: pool2d_sum(dx, stride, s, u, 1, share, adds); break;
-        case 2: pool2d_sum(dx, stride, s, u, 2, share, adds); break;
-        case 3: pool2d_sum(dx, stride, s, u, 3, share, adds); break;
-        default: pool2d_sum(dx, stride, s, u, u->over.n, share, adds);
+/* The same for a run that is paired. */
+LN_INLINE void pool2d_sum_pairs(lanes *dx, const source *s, size_t n_rows, const run *u, share_of share, bool adds) {
+    const size_t first = u->over.first, count = u->count;
+    lanes       *to = dx + u->cell;
+    for (size_t i = first; i < first + count; i++, to += 2)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
+            vec two = adds ? v_load(to[0].of + p) : v_zero(), one = adds ? v_load(to[1].of + p) : v_zero();
+            for (size_t r = 0; r < n_rows; r++) {
+                two = v_add(v_add(two, share(&s[r], i, p, 2)), share(&s[r], i + 1, p, 0));
+                one = v_add(one, share(&s[r], i + 1, p, 1));
+            }
+            v_store(to[0].of + p, two);
+            v_store(to[1].of + p, one);
         }
 }
 
-/* Row h of windows; calls come in the order of blocks, channels and rows, some of them again. */
-typedef source (*source_of)(const ln_task *t, size_t b, size_t c, size_t h, void *state);
+/* One row of din from some rows of windows. */
+LN_INLINE void pool2d_row_back(lanes *dx, size_t stride, const run *runs, size_t n_runs, const source *s, size_t n_rows,
+                               share_of share, bool adds) {
+    for (const run *u = runs; u < runs + n_runs; u++) {
+        if (u->paired) pool2d_sum_pairs(dx, s, n_rows, u, share, adds);
+        else if (u->over.n == 1) pool2d_sum(dx, stride, s, n_rows, u, 1, share, adds);
+        else if (u->over.n == 3) pool2d_sum(dx, stride, s, n_rows, u, 3, share, adds);
+        else pool2d_sum(dx, stride, s, n_rows, u, u->over.n, share, adds);
+    }
+}
+
+/* Sets all but the tap for row h of windows; calls come in the order of blocks, channels and rows, some again. */
+typedef void (*source_of)(const ln_task *t, size_t b, size_t c, size_t h, void *state, source *s);
 
 /* din of all rows that the task's range of dout defines. */
 LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, void *state, share_of share) {
     const pool2d p = pool2d_of(t->node);
     over *const  rows = scratch;
     run *const   runs = (run *)(void *)(rows + pool2d_phases(p.h));
-    const size_t n_runs = pool2d_runs(p.w, t->node->out.w, runs);
+    const size_t n_runs = pool2d_pair(p.w, runs, pool2d_runs(p.w, t->node->out.w, runs));
     size_t       lo, hi;
     for (size_t m = 0; m < pool2d_phases(p.h); m++) rows[m] = pool2d_over(p.h, m);
     t->node->op->window(t->node, t->h_lo, t->h_hi, &lo, &hi);
@@ -339,11 +379,17 @@ LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, vo
                 lanes *const dx = view_row(&t->din[0], b, c, r);
                 bool         adds = t->write[0] == LN_ADD;
                 if (o.n == 0 && !adds) memset(dx, 0, p.w.n * sizeof *dx);
-                for (size_t k = 0; k < o.n; k++, adds = true) {
-                    source s = row_of(t, b, c, o.first + k * o.step, state);
-                    s.tap = (o.tap - k * o.down) * p.w.kernel;
-                    if (adds) pool2d_row_back(dx, p.w.stride, runs, n_runs, &s, share, true);
-                    else pool2d_row_back(dx, p.w.stride, runs, n_runs, &s, share, false);
+                for (size_t k = 0; k < o.n; adds = true) {
+                    source s[POOL2D_ROWS];
+                    size_t n_rows = 0;
+                    for (; n_rows < POOL2D_ROWS && k < o.n; n_rows++, k++) {
+                        row_of(t, b, c, o.first + k * o.step, state, &s[n_rows]);
+                        s[n_rows].tap = (o.tap - k * o.down) * p.w.kernel;
+                    }
+                    if (adds) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, n_rows, share, true);
+                    else if (n_rows == 1) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, 1, share, false);
+                    else if (n_rows == 2) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, 2, share, false);
+                    else pool2d_row_back(dx, p.w.stride, runs, n_runs, s, POOL2D_ROWS, share, false);
                 }
             }
         }
