@@ -217,6 +217,8 @@ static const sample samples[] = {
     {"maxpool2d 2", 1, {2, 12, 7}, largest, 0},
     {"maxpool2d 3 stride=2", 17, {7, 13, 11}, largest, 1e-6},
     {"maxpool2d 3 stride=2 padding=1", 17, {37, 13, 11}, largest, 1e-6},
+    {"maxpool2d 3 stride=2 padding=1 ceil_mode=true", 17, {5, 12, 14}, largest, 1e-6},
+    {"maxpool2d 3 stride=2 ceil_mode=true", 17, {5, 12, 14}, largest, 1e-6},
     {"maxpool2d 3", 5, {3, 13, 11}, largest, 0},
     {"maxpool2d 2x3 stride=3x2 padding=1x0", 16, {7, 13, 11}, largest, 1e-6},
     {"maxpool2d 3x2 stride=3x1", 16, {3, 13, 11}, largest, 1e-6},

@@ -67,7 +67,7 @@ typedef struct ln_plan_node {
     ln_policy policy;
     ln_write  write[LN_MAX_INPUTS];
     size_t    packed, saved, states, gradient[LN_MAX_PARAMS], partial[LN_MAX_PARAMS]; /* offsets in bytes */
-    size_t    scratch;                  /* of the thread's: a head's dparam keeps its own while others go on in theirs */
+    size_t    scratch;                  /* offset in bytes: a head's dparam keeps its own while others work */
     ln_place  saved_place;
     size_t    parameters;               /* f64: offset of the converted parameters */
     size_t    tensor_in[LN_MAX_INPUTS], tensor_out;

@@ -278,31 +278,24 @@ static inline size_t pool2d_runs(axis a, size_t n_windows, run *runs) {
     return n;
 }
 
-/* Of windows 3 wide and 2 apart, the commonest that overlap: lets the cells that two windows share take those between
- * them, under the middle of one, along. These have a run before that and one behind. */
-static inline size_t pool2d_pair(axis a, run *runs, size_t n) {
+/* Of windows 3 wide and 2 apart, the commonest that overlap: lets the cells that two windows share take along those
+ * that follow, under the middle of the second. */
+static inline void pool2d_pair(axis a, run *runs, size_t n) {
     size_t two = 0, one = 0;
-    if (a.kernel != 3 || a.stride != 2 || a.dilation != 1) return n;
+    if (a.kernel != 3 || a.stride != 2 || a.dilation != 1) return;
     while (two < n && runs[two].over.n != 2) two++;
     while (one < n && (runs[one].over.n != 1 || runs[one].over.tap != 1)) one++;
-    if (two == n || one == n) return n;
-    run         *shared = &runs[two], *between = &runs[one];
-    const size_t before = (shared->cell + 1 - between->cell) / 2, along = before + shared->count;
-    if (between->count < along) return n;
-    run behind = *between;
-    behind.cell += 2 * along;
-    behind.over.first += along;
-    behind.count -= along;
-    between->count = before;
-    shared->paired = true;
-    if (behind.count > 0) runs[n++] = behind;
-    return n;
+    if (two == n || one == n) return;
+    const size_t before = (runs[two].cell + 1 - runs[one].cell) / 2;
+    if (runs[one].count != before + runs[two].count) return; /* the last window has no middle */
+    runs[one].count = before;
+    runs[two].paired = true;
 }
 
 /* Bytes of scratch that pool2d_back takes. */
 static inline size_t pool2d_back_scratch(const ln_node *node) {
     const pool2d p = pool2d_of(node);
-    return pool2d_phases(p.h) * sizeof(over) + (p.w.n + 1) * sizeof(run);
+    return pool2d_phases(p.h) * sizeof(over) + p.w.n * sizeof(run);
 }
 
 /* A row of windows: their dout, where their winners are told (maxpool2d), and the number of the tap that lies over the
@@ -366,8 +359,9 @@ LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, vo
     const pool2d p = pool2d_of(t->node);
     over *const  rows = scratch;
     run *const   runs = (run *)(void *)(rows + pool2d_phases(p.h));
-    const size_t n_runs = pool2d_pair(p.w, runs, pool2d_runs(p.w, t->node->out.w, runs));
+    const size_t n_runs = pool2d_runs(p.w, t->node->out.w, runs);
     size_t       lo, hi;
+    pool2d_pair(p.w, runs, n_runs);
     for (size_t m = 0; m < pool2d_phases(p.h); m++) rows[m] = pool2d_over(p.h, m);
     t->node->op->window(t->node, t->h_lo, t->h_hi, &lo, &hi);
     for (size_t b = 0; b < t->n_blocks; b++)
