@@ -131,10 +131,8 @@ static ln_plan_options training_options(const ln_model *model, size_t room) {
                              .n_states = 1};
 }
 
-/* Steps of n images in a plan that has room for more. */
-static void take_steps(ln_model *model, const images *x, size_t room, size_t n, size_t n_steps) {
-    const ln_plan_options      options = training_options(model, room);
-    ln_plan *const             plan = plan_new(model, &options);
+static void take_steps_as(ln_model *model, const images *x, const ln_plan_options *options, size_t n, size_t n_steps) {
+    ln_plan *const             plan = plan_new(model, options);
     const ln_batch             batch = batch_of(x, n);
     ln_optimizer_id            optimizer;
     _Alignas(16) unsigned char args[LN_MAX_OPTIM_ARGS];
@@ -145,6 +143,12 @@ static void take_steps(ln_model *model, const images *x, size_t room, size_t n, 
             plan, &(ln_step){.batch = &batch, .seed = 1, .number = i, .update = &update, .optimizer = optimizer}));
     }
     ln_plan_free(plan);
+}
+
+/* Steps of n images in a plan that has room for more. */
+static void take_steps(ln_model *model, const images *x, size_t room, size_t n, size_t n_steps) {
+    const ln_plan_options options = training_options(model, room);
+    take_steps_as(model, x, &options, n, n_steps);
 }
 
 /* All parameters and buffers after three steps; free() them. */
@@ -304,6 +308,31 @@ static void test_buffers_are_kept(void **state) {
     images_free(&x);
     ln_model_free(model);
     assert_int_equal(remove(path), 0);
+}
+
+/* A layer on the model's input learns the same whether or not somebody wants the input's gradient. */
+static void test_first_layer_learns(void **state) {
+    (void)state;
+    static const char *const lines[] = {"layernorm", "flatten", "linear 5", NULL};
+    float                   *weights[2];
+    size_t                   n_bytes;
+    for (int i = 0; i < 2; i++) {
+        ln_context *const context = net_context(NULL, 2);
+        ln_model *const   model = net_model(context, (ln_shape){3, 5, 7}, lines);
+        images            x = images_new((ln_shape){3, 5, 7}, 40);
+        ln_plan_options   options = training_options(model, 40);
+        options.input_gradient = i == 1;
+        take_steps_as(model, &x, &options, 40, 2);
+        check_values(model, "0.weight", false, 1);
+        check_values(model, "0.bias", false, 0);
+        weights[i] = net_weights(model, &n_bytes);
+        images_free(&x);
+        ln_model_free(model);
+        ln_context_free(context);
+    }
+    assert_memory_equal(weights[0], weights[1], n_bytes);
+    free(weights[0]);
+    free(weights[1]);
 }
 
 /* Its parameters stay, its statistics go on; also where nothing before it learns, and nobody makes a gradient. */
@@ -492,6 +521,7 @@ int main(void) {
         cmocka_unit_test(test_one_image),
         cmocka_unit_test(test_prediction),
         cmocka_unit_test_setup_teardown(test_buffers_are_kept, files_setup, files_teardown),
+        cmocka_unit_test(test_first_layer_learns),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_frozen_phases),
         cmocka_unit_test(test_check),

@@ -5,10 +5,12 @@
  *           x̂[i] = (x[i] - μ) / √(σ² + eps),  y[i] = weight[i] · x̂[i] + bias[i]
  * Backward  with g[i] = weight[i] · dy[i]:  dx = (g - Σ g / n - x̂ · Σ (g · x̂) / n) / √(σ² + eps)
  *           dweight[i] = Σ dy[i] · x̂[i],  dbias[i] = Σ dy[i], over images
- * Sums      σ² takes a second walk, and what rounding left of Σ (x - μ) is taken off it: nothing cancels. Column w of a
- *           row goes to sum w mod 4, channels and rows in order; then the four are added. Over images: blocks in order,
- *           lane by lane, then the lanes.
- * Kept between the two: μ and 1 / √(σ² + eps) of each image.
+ * Sums      σ² is summed round m, the mean of every eighth row of each channel, which lies within √8 deviations of μ:
+ *           Σ (x - m)² / n - (Σ (x - m) / n)² cancels at most a ninefold, and μ = m + Σ (x - m) / n.
+ * Order     Value i of an image, counted in its c×h×w, goes to sum i mod 4, in order; then the four are added. Over
+ *           images: the lanes of a block, then blocks in order.
+ * Kept between the two: μ and 1 / √(σ² + eps) of each image. dinput leaves each block's share of dweight and dbias, as
+ *           it has all of x and dy at hand: a sixteenth of what dparam would read.
  * Source: Ba, Kiros and Hinton, "Layer normalization", 2016; torch.nn.LayerNorm([c, h, w]). */
 #include "op/op.h"
 
@@ -75,30 +77,48 @@ const ln_op ln_op_layernorm = {
 };
 
 #else
-#include "kernel/kernel.h"
+#include "kernel/loops.h"
 
-enum { SUMS = 4 };
+#include <string.h>
 
-/* What is kept of a block. */
+/* PARTS: vectors of a lanes. PIECE: values of a long row whose parts are walked one after the other, while they are in
+ * the nearest cache. SAMPLE: one row of so many tells about where the mean is. */
+enum { SUMS = 4, PARTS = LN_LANES / LN_WIDTH, PIECE = 64, SAMPLE = 8 };
+
+/* What is kept of a block. Behind it: the block's share of the parameters' gradients. */
 typedef struct statistics {
     lanes mean, scale;
 } statistics;
 
 static void prepare(const ln_node *node, ln_need *need) {
-    (void)node;
-    if (need->training) need->saved = sizeof(statistics);
+    const size_t n_learned = node->learning.frozen ? 0 : node->n_params;
+    if (need->training) need->saved = sizeof(statistics) + n_learned * ln_shape_count(node->out) * sizeof(real);
 }
 
 static statistics *kept(const ln_task *t, size_t block) {
     return (statistics *)(void *)(t->saved + block * t->saved_stride);
 }
 
+/* A block's share of the gradient of parameter k. */
+static real *share_of(const ln_task *t, size_t block, size_t k) {
+    return (real *)(void *)(kept(t, block) + 1) + k * ln_shape_count(t->node->out);
+}
+
 static real n_of(const ln_task *t) { return (real)ln_shape_count(t->node->out); }
 
-/* Of parameter k; NULL where there is none. */
-static const real *row_of(const ln_task *t, size_t k, size_t c, size_t h) {
+/* Of parameter k, from value i on; NULL where there is none. */
+static const real *param_at(const ln_task *t, size_t k, size_t i) {
+    return k < t->node->n_params ? (const real *)t->param[k] + i : NULL;
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* The image as it lies in v: where its rows, or its channels too, lie one behind the other, they are one long row. */
+static ln_shape runs_of(const ln_task *t, const ln_view *v) {
     const ln_shape s = t->node->out;
-    return k < t->node->n_params ? (const real *)t->param[k] + (c * s.h + h) * s.w : NULL;
+    if (s.h > 1 && v->row != s.w) return s;
+    if (s.c > 1 && v->channel != s.h * s.w) return (ln_shape){s.c, 1, s.h * s.w};
+    return (ln_shape){1, 1, ln_shape_count(s)};
 }
 
 /* -------------------------------------------------------- sums of an image */
@@ -108,184 +128,252 @@ typedef struct sums {
     vec a[SUMS], b[SUMS];
 } sums;
 
+LN_INLINE void begin_sums(sums s[PARTS]) {
+    LN_UNROLL for (int p = 0; p < PARTS; p++) LN_UNROLL for (int k = 0; k < SUMS; k++) s[p].a[k] = s[p].b[k] = v_zero();
+}
+
 LN_INLINE vec fold(const vec sum[SUMS]) { return v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])); }
 
 /* How lanes are read: those from p on, each an image; or, of one image, lane p, which is a channel. */
 typedef enum reading { IMAGES, CHANNEL } reading;
 
-/* One value's share: forward of d = x - middle and d², backward of g = weight · dy and g · d. */
-LN_INLINE void take(const lanes *x, const lanes *dy, const real *weight, size_t p, reading how, vec middle, vec *a,
-                    vec *b) {
-    const vec v = how == CHANNEL ? v_broadcast(x->of + p) : v_load(x->of + p);
-    const vec d = v_sub(v, middle), y = dy ? v_load(dy->of + p) : d;
-    const vec e = weight ? v_mul(v_broadcast(weight), y) : y;
-    *a = v_add(*a, e);
-    *b = v_fma(e, d, *b);
-}
-
-LN_INLINE void take_row(const lanes *x, const lanes *dy, const real *weight, size_t w, size_t p, reading how,
-                        vec middle, sums *s) {
-    size_t i = 0;
-    for (; i + SUMS <= w; i += SUMS)
-        LN_UNROLL for (size_t k = 0; k < SUMS; k++)
-            take(x + i + k, dy ? dy + i + k : NULL, weight ? weight + i + k : NULL, p, how, middle, &s->a[k], &s->b[k]);
-    LN_UNROLL for (size_t k = 0; k + 1 < SUMS; k++) if (i + k < w)
-        take(x + i + k, dy ? dy + i + k : NULL, weight ? weight + i + k : NULL, p, how, middle, &s->a[k], &s->b[k]);
-}
-
-/* p: see reading; of one image p is not looked at, and all elements of the sums are the same. */
-LN_INLINE void sum_all(const ln_task *t, size_t b, size_t p, reading how, vec middle, bool backward, bool weighs,
-                       vec *a_sum, vec *b_sum) {
-    const ln_shape shape = t->node->out;
-    sums           s;
-    LN_UNROLL for (int k = 0; k < SUMS; k++) s.a[k] = s.b[k] = v_zero();
-    for (size_t c = 0; c < shape.c; c++) {
-        const size_t at = how == CHANNEL ? c / LN_LANES : c, lane = how == CHANNEL ? c % LN_LANES : p;
-        for (size_t h = 0; h < shape.h; h++)
-            take_row(view_row(&t->in[0], b, at, h), backward ? view_row(&t->dout, b, c, h) : NULL,
-                     weighs ? row_of(t, 0, c, h) : NULL, shape.w, lane, how, middle, &s);
-    }
-    *a_sum = fold(s.a);
-    *b_sum = fold(s.b);
-}
-
 /* ------------------------------------------------------------------ forward */
 
-LN_INLINE void statistics_of(const ln_task *t, size_t b, size_t p, reading how, vec *mean, vec *scale) {
-    const vec n = v_splat(n_of(t)), eps = v_splat((real)((const layernorm *)(const void *)t->node->args)->eps);
-    vec       sum, squares;
-    sum_all(t, b, p, how, v_zero(), false, false, &sum, &squares);
-    const vec near = v_div(sum, n);
-    sum_all(t, b, p, how, near, false, false, &sum, &squares);
-    const vec rest = v_div(sum, n), var = v_sub(v_div(squares, n), v_mul(rest, rest));
-    *mean = v_add(near, rest);
-    *scale = v_div(v_splat(1), v_sqrt(v_add(v_max(v_zero(), var), eps)));
+/* One value's d = x - middle and d². */
+LN_INLINE void take(const lanes *x, size_t p, reading how, vec middle, vec *a, vec *b) {
+    const vec d = v_sub(how == CHANNEL ? v_broadcast(x->of + p) : v_load(x->of + p), middle);
+    *a = v_add(*a, d);
+    *b = v_fma(d, d, *b);
 }
 
-LN_INLINE void forward_row(const lanes *x, lanes *y, size_t w, const statistics *s, const real *weight,
+/* n values, of which the first is the image's value i. */
+LN_INLINE void take_run(const lanes *x, size_t i, size_t n, size_t p, reading how, vec middle, sums *s) {
+    size_t at = 0;
+    for (; at < n && (i + at) % SUMS; at++)
+        take(x + at, p, how, middle, &s->a[(i + at) % SUMS], &s->b[(i + at) % SUMS]);
+    sums r = *s;
+    for (; at + SUMS <= n; at += SUMS)
+        LN_UNROLL for (size_t k = 0; k < SUMS; k++) take(x + at + k, p, how, middle, &r.a[k], &r.b[k]);
+    LN_UNROLL for (size_t k = 0; k + 1 < SUMS; k++) if (at + k < n) take(x + at + k, p, how, middle, &r.a[k], &r.b[k]);
+    *s = r;
+}
+
+/* The same of all lanes. */
+LN_INLINE void take_lanes(const lanes *x, size_t i, size_t n, const lanes *middle, sums s[PARTS]) {
+    for (size_t at = 0; at < n; at += PIECE)
+        LN_UNROLL for (size_t p = 0; p < PARTS; p++) take_run(x + at, i + at, least(PIECE, n - at), p * LN_WIDTH,
+                                                              IMAGES, v_load(middle->of + p * LN_WIDTH), &s[p]);
+}
+
+/* Of every step-th row of the image. One image at a time only s[0] is made, and all its elements are the same. */
+LN_INLINE void deviations(const ln_task *t, size_t b, size_t step, reading how, const lanes *middle, sums s[PARTS]) {
+    const bool     whole = how == IMAGES && (step == 1 || t->node->out.h == 1);
+    const ln_shape r = whole ? runs_of(t, &t->in[0]) : t->node->out;
+    begin_sums(s);
+    for (size_t c = 0; c < r.c; c++)
+        for (size_t h = 0; h < r.h; h += step) {
+            const size_t i = (c * r.h + h) * r.w;
+            if (how == IMAGES) take_lanes(view_row(&t->in[0], b, c, h), i, r.w, middle, s);
+            else
+                take_run(view_row(&t->in[0], b, c / LN_LANES, h), i, r.w, c % LN_LANES, CHANNEL, v_load(middle->of),
+                         &s[0]);
+        }
+}
+
+LN_INLINE void statistics_of(const ln_task *t, size_t b, reading how, statistics *s) {
+    const ln_shape o = t->node->out;
+    const vec      n = v_splat(n_of(t)), eps = v_splat((real)((const layernorm *)(const void *)t->node->args)->eps);
+    const vec      few = v_splat((real)(o.c * ((o.h + SAMPLE - 1) / SAMPLE) * o.w));
+    lanes          near = {{0}};
+    sums           sum[PARTS];
+    deviations(t, b, SAMPLE, how, &near, sum);
+    for (size_t p = 0; p < PARTS; p++) v_store(near.of + p * LN_WIDTH, v_div(fold(sum[p].a), few));
+    deviations(t, b, 1, how, &near, sum);
+    for (size_t p = 0; p < PARTS; p++) {
+        const vec rest = v_div(fold(sum[p].a), n), var = v_sub(v_div(fold(sum[p].b), n), v_mul(rest, rest));
+        v_store(s->mean.of + p * LN_WIDTH, v_add(v_load(near.of + p * LN_WIDTH), rest));
+        v_store(s->scale.of + p * LN_WIDTH, v_div(v_splat(1), v_sqrt(v_add(v_max(v_zero(), var), eps))));
+    }
+}
+
+LN_INLINE void forward_run(const lanes *x, lanes *y, size_t n, const statistics *s, const real *weight,
                            const real *bias) {
-    for (size_t i = 0; i < w; i++) {
+    vec mean[PARTS], scale[PARTS];
+    LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
+        mean[p] = v_load(s->mean.of + p * LN_WIDTH);
+        scale[p] = v_load(s->scale.of + p * LN_WIDTH);
+    }
+    for (size_t i = 0; i < n; i++) {
         const vec one = weight ? v_broadcast(weight + i) : v_splat(1), zero = bias ? v_broadcast(bias + i) : v_zero();
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec scale = v_load(s->scale.of + p), d = v_sub(v_load(x[i].of + p), v_load(s->mean.of + p));
-            v_store(y[i].of + p, v_fma(v_mul(d, scale), one, zero));
+        LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
+            const vec d = v_sub(v_load(x[i].of + p * LN_WIDTH), mean[p]);
+            v_store(y[i].of + p * LN_WIDTH, v_fma(v_mul(d, scale[p]), one, zero));
         }
     }
 }
 
 static void forward(const ln_task *t) {
-    const size_t w = t->node->out.w;
+    const ln_shape s = t->node->out;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        statistics s;
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            vec mean, scale;
-            statistics_of(t, b, p, IMAGES, &mean, &scale);
-            v_store(s.mean.of + p, mean);
-            v_store(s.scale.of + p, scale);
-        }
-        if (t->training) *kept(t, b) = s;
+        statistics of;
+        statistics_of(t, b, IMAGES, &of);
+        if (t->training) *kept(t, b) = of;
         for (size_t c = t->c_lo; c < t->c_hi; c++)
-            for (size_t h = t->h_lo; h < t->h_hi; h++)
-                forward_row(view_row(&t->in[0], b, c, h), view_row(&t->out, b, c, h), w, &s, row_of(t, 0, c, h),
-                            row_of(t, 1, c, h));
+            for (size_t h = t->h_lo; h < t->h_hi; h++) {
+                const size_t i = (c * s.h + h) * s.w;
+                forward_run(view_row(&t->in[0], b, c, h), view_row(&t->out, b, c, h), s.w, &of, param_at(t, 0, i),
+                            param_at(t, 1, i));
+            }
     }
 }
 
 /* ----------------------------------------------------------------- backward */
+
+/* A walk over the values of a block, along its rows, r.w long. */
+typedef struct walk {
+    const ln_view *v;
+    ln_shape       r;
+    size_t         b, c, h, w;
+} walk;
+
+LN_INLINE walk walk_from(const ln_task *t, const ln_view *v, size_t b) {
+    return (walk){.v = v, .r = runs_of(t, v), .b = b};
+}
+
+LN_INLINE const lanes *step_on(walk *at, size_t n) {
+    const lanes *const from = view_row(at->v, at->b, at->c, at->h) + at->w;
+    at->w += n;
+    if (at->w < at->r.w) return from;
+    at->w = 0;
+    if (++at->h == at->r.h) at->h = 0, at->c++;
+    return from;
+}
+
+/* The next n values, zeros behind them up to sixteen: where they lie, or gathered in room. */
+LN_INLINE const lanes *sixteen(walk *at, size_t n, lanes room[LN_LANES]) {
+    if (at->w + LN_LANES <= at->r.w) return step_on(at, LN_LANES);
+    size_t k = 0;
+    while (k < n) {
+        const size_t       some = least(n - k, at->r.w - at->w);
+        const lanes *const from = step_on(at, some);
+        for (size_t j = 0; j < some; j++, k++)
+            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(room[k].of + p, v_load(from[j].of + p));
+    }
+    for (; k < LN_LANES; k++)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(room[k].of + p, v_zero());
+    return room;
+}
+
+/* Of sixteen values Σ g and Σ g · (x - mean), with g = weight · dy, and products[k], whose fold over its images is
+ * the block's share of dweight. */
+LN_INLINE void take_16(const lanes *x, const lanes *dy, const real *weight, const statistics *at, sums s[PARTS],
+                       lanes products[LN_LANES]) {
+    LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
+        const vec mean = v_load(at->mean.of + p * LN_WIDTH), scale = v_load(at->scale.of + p * LN_WIDTH);
+        sums      r = s[p];
+        for (size_t k = 0; k < LN_LANES; k += SUMS) LN_UNROLL for (size_t j = 0; j < SUMS; j++) {
+                const vec one = weight ? v_broadcast(weight + k + j) : v_splat(1);
+                const vec y = v_load(dy[k + j].of + p * LN_WIDTH);
+                const vec e = v_mul(v_sub(v_load(x[k + j].of + p * LN_WIDTH), mean), y);
+                r.a[j] = v_fma(one, y, r.a[j]);
+                r.b[j] = v_fma(one, e, r.b[j]);
+                if (products) v_store(products[k + j].of + p * LN_WIDTH, v_mul(e, scale));
+            }
+        s[p] = r;
+    }
+}
+
+/* The sums over the lanes of sixteen values, of which n are kept. */
+LN_INLINE void fold_16(const lanes x[LN_LANES], real *to, size_t n) {
+    real few[LN_LANES];
+    lanes_sum16(x, n < LN_LANES ? few : to);
+    if (n < LN_LANES) memcpy(to, few, n * sizeof(real));
+}
+
+/* The first walk over a block: the two sums, and the block's shares of the parameters' gradients if they learn. */
+LN_INLINE void first_walk(const ln_task *t, size_t b, bool weighs, bool learns, sums sum[PARTS]) {
+    const statistics *const s = kept(t, b);
+    const size_t            n = ln_shape_count(t->node->out);
+    walk                    along_x = walk_from(t, &t->in[0], b), along_dy = walk_from(t, &t->dout, b);
+    lanes                   room_x[LN_LANES], room_dy[LN_LANES], products[LN_LANES];
+    begin_sums(sum);
+    for (size_t i = 0; i < n; i += LN_LANES) {
+        const size_t       some = least(LN_LANES, n - i);
+        const lanes *const x = sixteen(&along_x, some, room_x), *const dy = sixteen(&along_dy, some, room_dy);
+        const real *weight = weighs ? param_at(t, 0, i) : NULL;
+        real        few[LN_LANES] = {0};
+        if (weighs && some < LN_LANES) weight = memcpy(few, weight, some * sizeof(real));
+        take_16(x, dy, weighs ? weight : NULL, s, sum, learns ? products : NULL);
+        if (!learns) continue;
+        fold_16(products, share_of(t, b, 0) + i, some);
+        if (t->node->n_params > 1) fold_16(dy, share_of(t, b, 1) + i, some);
+    }
+}
 
 /* dx = scale · (g - mean_g - (x - mean) · q) */
 typedef struct slope {
     lanes mean_g, q;
 } slope;
 
-LN_INLINE slope slope_of(const ln_task *t, size_t b, const statistics *s) {
-    const vec  n = v_splat(n_of(t));
-    const bool weighs = t->node->n_params > 0;
-    slope      k;
-    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        const vec scale = v_load(s->scale.of + p);
-        vec       g, gd;
-        if (weighs) sum_all(t, b, p, IMAGES, v_load(s->mean.of + p), true, true, &g, &gd);
-        else sum_all(t, b, p, IMAGES, v_load(s->mean.of + p), true, false, &g, &gd);
-        v_store(k.mean_g.of + p, v_div(g, n));
-        v_store(k.q.of + p, v_mul(v_mul(v_div(gd, n), scale), scale));
+LN_INLINE slope slope_of(const ln_task *t, const statistics *s, const sums sum[PARTS]) {
+    const vec n = v_splat(n_of(t));
+    slope     k;
+    for (size_t p = 0; p < PARTS; p++) {
+        const vec scale = v_load(s->scale.of + p * LN_WIDTH);
+        v_store(k.mean_g.of + p * LN_WIDTH, v_div(fold(sum[p].a), n));
+        v_store(k.q.of + p * LN_WIDTH, v_mul(v_mul(v_div(fold(sum[p].b), n), scale), scale));
     }
     return k;
 }
 
-LN_INLINE void dinput_row(const lanes *x, const lanes *dy, lanes *dx, size_t w, const statistics *s, const slope *k,
+LN_INLINE void dinput_run(const lanes *x, const lanes *dy, lanes *dx, size_t n, const statistics *s, const slope *k,
                           const real *weight, bool adds) {
-    for (size_t i = 0; i < w; i++) {
+    vec mean[PARTS], scale[PARTS], mean_g[PARTS], q[PARTS];
+    LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
+        mean[p] = v_load(s->mean.of + p * LN_WIDTH);
+        scale[p] = v_load(s->scale.of + p * LN_WIDTH);
+        mean_g[p] = v_load(k->mean_g.of + p * LN_WIDTH);
+        q[p] = v_load(k->q.of + p * LN_WIDTH);
+    }
+    for (size_t i = 0; i < n; i++) {
         const vec one = weight ? v_broadcast(weight + i) : v_splat(1);
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec d = v_sub(v_load(x[i].of + p), v_load(s->mean.of + p)), g = v_mul(one, v_load(dy[i].of + p));
-            const vec e = v_sub(v_sub(g, v_load(k->mean_g.of + p)), v_mul(d, v_load(k->q.of + p)));
-            const vec value = v_mul(v_load(s->scale.of + p), e);
-            v_store(dx[i].of + p, adds ? v_add(v_load(dx[i].of + p), value) : value);
+        LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
+            real *const to = dx[i].of + p * LN_WIDTH;
+            const vec   d = v_sub(v_load(x[i].of + p * LN_WIDTH), mean[p]);
+            const vec   g = v_mul(one, v_load(dy[i].of + p * LN_WIDTH));
+            const vec   value = v_mul(scale[p], v_sub(v_sub(g, mean_g[p]), v_mul(d, q[p])));
+            v_store(to, adds ? v_add(v_load(to), value) : value);
         }
     }
 }
 
+LN_INLINE void second_walk(const ln_task *t, size_t b, const slope *k, bool adds) {
+    const ln_shape s = t->node->out;
+    for (size_t c = t->c_lo; c < t->c_hi; c++)
+        for (size_t h = 0; h < s.h; h++)
+            dinput_run(view_row(&t->in[0], b, c, h), view_row(&t->dout, b, c, h), view_row(&t->din[0], b, c, h), s.w,
+                       kept(t, b), k, param_at(t, 0, (c * s.h + h) * s.w), adds);
+}
+
 static void dinput(const ln_task *t) {
-    const ln_shape s = t->node->out;
-    if (t->write[0] == LN_SKIP) return;
+    const bool weighs = t->node->n_params > 0, learns = weighs && t->dparam[0];
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const statistics *const at = kept(t, b);
-        const slope             k = slope_of(t, b, at);
-        for (size_t c = t->c_lo; c < t->c_hi; c++)
-            for (size_t h = 0; h < s.h; h++)
-                dinput_row(view_row(&t->in[0], b, c, h), view_row(&t->dout, b, c, h), view_row(&t->din[0], b, c, h),
-                           s.w, at, &k, row_of(t, 0, c, h), t->write[0] == LN_ADD);
+        sums sum[PARTS];
+        if (learns) first_walk(t, b, true, true, sum);
+        else if (weighs) first_walk(t, b, true, false, sum);
+        else first_walk(t, b, false, false, sum);
+        if (t->write[0] == LN_SKIP) continue;
+        const slope k = slope_of(t, kept(t, b), sum);
+        if (t->write[0] == LN_ADD) second_walk(t, b, &k, true);
+        else second_walk(t, b, &k, false);
     }
 }
 
-/* ------------------------------------------------------ parameter gradients */
-
-/* One of sixteen values: its place in a block of x and of dy, and its sums over the blocks. */
-typedef struct element {
-    size_t x, dy;
-} element;
-
-static element element_at(const ln_task *t, size_t i) {
-    const ln_shape s = t->node->out;
-    const size_t   c = i / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
-    return (element){(c - t->in[0].c0) * t->in[0].channel + (h - t->in[0].h0) * t->in[0].row + w,
-                     (c - t->dout.c0) * t->dout.channel + (h - t->dout.h0) * t->dout.row + w};
-}
-
-LN_INLINE void add_block(const ln_task *t, size_t b, const element at, lanes *weight, lanes *bias) {
-    const statistics *const s = kept(t, b);
-    const lanes *const      x = (const lanes *)t->in[0].data + b * t->in[0].block + at.x;
-    const lanes *const      dy = (const lanes *)t->dout.data + b * t->dout.block + at.dy;
-    for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        const vec d = v_sub(v_load(x->of + p), v_load(s->mean.of + p)), g = v_load(dy->of + p);
-        v_store(weight->of + p, v_fma(v_mul(d, v_load(s->scale.of + p)), g, v_load(weight->of + p)));
-        v_store(bias->of + p, v_add(v_load(bias->of + p), g));
-    }
-}
-
-/* Values [i, i + n), n ≤ 16: lanes are folded best by sixteens. */
-static void dparam_some(const ln_task *t, size_t i, size_t n) {
-    lanes   weight[LN_LANES], bias[LN_LANES];
-    element at[LN_LANES];
-    real    sum[LN_LANES];
-    for (size_t k = 0; k < LN_LANES; k++) {
-        at[k] = element_at(t, k < n ? i + k : i);
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
-            v_store(weight[k].of + p, v_zero()), v_store(bias[k].of + p, v_zero());
-    }
-    for (size_t b = 0; b < t->n_blocks; b++)
-        for (size_t k = 0; k < n; k++) add_block(t, b, at[k], &weight[k], &bias[k]);
-    lanes_sum16(weight, sum);
-    for (size_t k = 0; k < n; k++) ((real *)t->dparam[0])[i + k] = sum[k];
-    if (t->node->n_params < 2) return;
-    lanes_sum16(bias, sum);
-    for (size_t k = 0; k < n; k++) ((real *)t->dparam[1])[i + k] = sum[k];
-}
-
+/* Adds up what dinput has left of each block. */
 static void dparam(const ln_task *t) {
-    const size_t each = t->node->out.h * t->node->out.w, end = t->c_hi * each;
-    for (size_t i = t->c_lo * each; i < end; i += LN_LANES) dparam_some(t, i, end - i < LN_LANES ? end - i : LN_LANES);
+    const size_t each = t->node->out.h * t->node->out.w;
+    for (size_t k = 0; k < t->node->n_params; k++) LN_PASTE(ln_, sum_partials, LN_ISA_NAME)
+    (share_of(t, 0, k), t->n_blocks, t->saved_stride / sizeof(real), t->dparam[k], t->c_lo * each, t->c_hi * each);
 }
 
 /* ------------------------------------------------------ one image at a time */
@@ -310,7 +398,7 @@ static void pack_image(const ln_task *t) {
     ln_part(ln_channel_groups(s.c), t->part, t->n_parts, &lo, &hi);
     for (size_t k = 0; k < t->node->n_params; k++)
         for (size_t c = lo * LN_LANES; c < hi * LN_LANES; c++) {
-            const real *const from = c < s.c ? row_of(t, k, c, 0) : NULL;
+            const real *const from = c < s.c ? param_at(t, k, c * area) : NULL;
             lanes *const      to = packed_of(t, k, c / LN_LANES);
             for (size_t i = 0; i < area; i++) to[i].of[c % LN_LANES] = from ? from[i] : 0;
         }
@@ -330,8 +418,9 @@ static void run_image(const ln_task *t) {
     const ln_shape s = t->node->out;
     const size_t   n_params = t->node->n_params;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        vec mean, scale;
-        statistics_of(t, b, 0, CHANNEL, &mean, &scale);
+        statistics of;
+        statistics_of(t, b, CHANNEL, &of);
+        const vec mean = v_load(of.mean.of), scale = v_load(of.scale.of);
         for (size_t g = 0; g < ln_channel_groups(s.c); g++)
             for (size_t h = 0; h < s.h; h++)
                 image_row(view_row(&t->in[0], b, g, h), view_row(&t->out, b, g, h), s.w, mean, scale,

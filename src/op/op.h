@@ -205,7 +205,9 @@ typedef struct ln_kernel {
     void (*settle)(const ln_task *task);                  /* after a step that is taken: brings the buffers up to date
                                                              from what is saved (of all blocks), part of n_parts */
     ln_pass forward[2], dinput[2];                        /* the second pair for LN_CROSS_BATCH */
-    void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order */
+    void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order. But for
+                                                             LN_HEAD dinput has run before, even where it is to skip
+                                                             all inputs: what it has saved may be used */
     struct {                                              /* one image at a time, forward only: what goes by channel */
         const char *(*refuse)(const ln_node *node);
         void (*prepare)(const ln_node *node, ln_need *need);

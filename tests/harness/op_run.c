@@ -446,6 +446,7 @@ static void dinput_piece(state *s, range r, void (*run)(const ln_task *)) {
         t.din[i] = view_from(s, &s->din[i], back[i]);
         t.write[i] = write_of(s, i);
     }
+    for (size_t i = 0; i < s->node.n_params; i++) t.dparam[i] = s->dparam[i].at;
     const size_t watched = t.write[0] == LN_SKIP ? 1 : 0;
     buffer_spoil(&s->scratch);
     buffer_copy(&s->before, &s->din[watched].memory);
@@ -555,14 +556,14 @@ static void backward(state *s) {
     if (!has(s, LN_NEEDS_OUT)) tensor_set_rows(s, &s->out, 0, s->node.out.h, (double)NAN);
     const uint64_t dout_sum = buffer_sum(&s->dout.memory), out_sum = buffer_sum(&s->out.memory);
     for (size_t i = 0; i < s->node.n_params; i++) s->dparam[i] = buffer_new(s->node.param[i].count * s->element);
-    if (s->kernel->dparam && s->node.n_params > 0) {
-        dparam(s);
-        if (dout_sum != buffer_sum(&s->dout.memory)) fault(s, "dparam changed dout");
-    }
+    const bool sums = s->kernel->dparam && s->node.n_params > 0, heads = has(s, LN_HEAD);
+    if (sums && heads) dparam(s);
+    if (dout_sum != buffer_sum(&s->dout.memory)) fault(s, "dparam changed dout");
     set_up_din(s);
     dinput(s);
+    if (sums && !heads) dparam(s);
     if (s->din[0].memory.base != s->dout.memory.base && dout_sum != buffer_sum(&s->dout.memory))
-        fault(s, "dinput changed dout");
+        fault(s, "%s changed dout", sums && !heads ? "dinput or dparam" : "dinput");
     if (out_sum != buffer_sum(&s->out.memory)) fault(s, "backward changed out");
 }
 
