@@ -1,7 +1,7 @@
 /* Every op against PyTorch's values in golden/OP.bin (golden/generate.py says what is in them), forward and backward,
- * on every instruction set this machine has and cut in every way a planner may cut: |Δ| ≤ 1e-5 · max|tensor| from
- * PyTorch's float64 and float32 alike, and the same bits everywhere. The double-precision table must be as near as
- * float32 files can tell. */
+ * with every argument given another value than its default, on every instruction set this machine has and cut in every
+ * way a planner may cut: |Δ| ≤ 1e-5 · max|tensor| from PyTorch's float64 and float32 alike, and the same bits
+ * everywhere. The double-precision table must be as near as float32 files can tell. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "harness/argument.h"
 #include "harness/op_run.h"
 
 enum { MAX_TENSORS = 8, SLOT_X = 0, SLOT_PARAM = 2, SLOT_DOUT = 4, SLOT_LABEL = 5, SLOT_DIN = 6, SLOT_BUFFER = 6 };
@@ -311,10 +312,13 @@ static void run_case(place *p) {
     free_results(plain);
 }
 
+/* Every argument has a case with another value than its default. */
 static void check_op(const char *op) {
-    char        path[1024], magic[8];
-    golden_case c;
-    place       p = {.c = &c};
+    char                 path[1024], magic[8];
+    golden_case          c;
+    uint64_t             given = 0;
+    const ln_attr *const attrs = ln_op_find(op)->attrs;
+    place                p = {.c = &c};
     (void)snprintf(path, sizeof path, LN_SOURCE_DIR "/tests/golden/%s.bin", op);
     FILE *file = fopen(path, "rb");
     if (!file) fail_msg("%s has no golden values: add its cases to tests/golden/generate.py and run it", op);
@@ -322,11 +326,14 @@ static void check_op(const char *op) {
     assert_memory_equal(magic, "LNGOLD1", sizeof magic);
     for (uint32_t i = take_u32(file); i > 0; i--) {
         case_take(file, &c);
+        given |= arguments_given(attrs, c.node.args);
         run_case(&p);
         case_free(&c);
     }
     assert_int_equal(fgetc(file), EOF);
     (void)fclose(file);
+    const char *const missing = argument_missing(attrs, given);
+    if (missing) fail_msg("%s has no golden values with another %s than its default: add a case", op, missing);
     if (p.n_failed) fail_msg("%s: %zu failures", op, p.n_failed);
 }
 

@@ -443,69 +443,95 @@ static void test_one_image(void **state) {
 
 enum { N_DRAWN = 200, N_STEPS = 3, CLASSES = 3 };
 
-static bool has_choice(const char *op, const char *key) {
+static bool has_choice(const char *of, const char *key) {
     for (size_t i = 0; i < DRAW_CHOICES; i++)
-        if (strcmp(draw_choices[i].op, op) == 0 && strcmp(draw_choices[i].key, key) == 0) return true;
+        if (strcmp(draw_choices[i].of, of) == 0 && strcmp(draw_choices[i].key, key) == 0) return true;
     return false;
 }
 
-/* The key of argument j of layer i. */
-static void key_of(size_t i, size_t j, char key[32]) {
+static const ln_kind drawn_kinds[] = {LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER};
+enum { N_KINDS = sizeof drawn_kinds / sizeof *drawn_kinds };
+
+/* The key of argument j of word i of a kind. */
+static void key_of(ln_kind kind, size_t i, size_t j, char key[32]) {
     char text[400];
-    assert_true(ln_catalogue_argument(LN_KIND_LAYER, i, j, text, sizeof text) > 0);
+    assert_true(ln_catalogue_argument(kind, i, j, text, sizeof text) > 0);
     (void)snprintf(key, 32, "%.*s", (int)strcspn(text, " "), text);
 }
 
-static bool in_catalogue(const draw_choice *c) {
+static bool in_catalogue(ln_kind kind, const draw_choice *c) {
     char key[32];
-    for (size_t i = 0; i < ln_catalogue_count(LN_KIND_LAYER); i++)
-        for (size_t j = 0; j < ln_catalogue_argument_count(LN_KIND_LAYER, i); j++) {
-            key_of(i, j, key);
-            if (strcmp(key, c->key) == 0 &&
-                (c->op[0] == '*' || strcmp(ln_catalogue_name(LN_KIND_LAYER, i), c->op) == 0))
+    for (size_t i = 0; i < ln_catalogue_count(kind); i++)
+        for (size_t j = 0; j < ln_catalogue_argument_count(kind, i); j++) {
+            key_of(kind, i, j, key);
+            if (strcmp(key, c->key) == 0 && (c->of[0] == '*' || strcmp(ln_catalogue_name(kind, i), c->of) == 0))
                 return true;
         }
     return false;
 }
 
-/* Every argument of every layer has its choices, and every choice its argument. */
-static void test_choices(void **state) {
-    (void)state;
+static void check_choices_of(ln_kind kind) {
     char key[32];
-    for (size_t i = 0; i < ln_catalogue_count(LN_KIND_LAYER); i++)
-        for (size_t j = 0; j < ln_catalogue_argument_count(LN_KIND_LAYER, i); j++) {
-            const char *const op = ln_catalogue_name(LN_KIND_LAYER, i);
-            key_of(i, j, key);
-            if (!has_choice(op, key) && !has_choice("*", key))
-                fail_msg("%s: draw_choices in tests/harness/draw.h says nothing of its argument '%s'; add a row", op,
+    for (size_t i = 0; i < ln_catalogue_count(kind); i++)
+        for (size_t j = 0; j < ln_catalogue_argument_count(kind, i); j++) {
+            const char *const of = ln_catalogue_name(kind, i);
+            key_of(kind, i, j, key);
+            if (!has_choice(of, key) && !has_choice("*", key))
+                fail_msg("%s: draw_choices in tests/harness/draw.h says nothing of its argument '%s'; add a row", of,
                          key);
         }
-    for (size_t k = 0; k < DRAW_CHOICES; k++)
-        if (!in_catalogue(&draw_choices[k]))
-            fail_msg("%s has no argument '%s'; take its row out of draw_choices", draw_choices[k].op,
-                     draw_choices[k].key);
 }
 
-/* What a training leaves: losses, then parameters and buffers. */
+/* Every argument of every layer, loss and optimizer has its choices, and every choice its argument. */
+static void test_choices(void **state) {
+    (void)state;
+    for (size_t i = 0; i < N_KINDS; i++) check_choices_of(drawn_kinds[i]);
+    for (size_t k = 0; k < DRAW_CHOICES; k++) {
+        bool found = false;
+        for (size_t i = 0; i < N_KINDS; i++) found |= in_catalogue(drawn_kinds[i], &draw_choices[k]);
+        if (!found)
+            fail_msg("%s has no argument '%s'; take its row out of draw_choices", draw_choices[k].of,
+                     draw_choices[k].key);
+    }
+}
+
+/* What a training leaves: losses, then parameters and buffers, and their averages (without ema the same again). */
 typedef struct trained {
     double    loss[N_STEPS];
     ln_status status; /* of the last step */
     size_t    n_bytes;
-    float    *weights;
+    float    *weights, *averages;
 } trained;
+
+static ln_train_options options_of(const drawn *net) {
+    ln_train_options options = LN_TRAIN_OPTIONS;
+    options.batch = net->batch;
+    options.optimizer = net->optimizer;
+    options.clip_norm = net->clip_norm;
+    options.clip_value = net->clip_value;
+    options.l2 = net->l2;
+    options.ema = net->ema;
+    options.decay_weights_only = net->decay_weights_only;
+    return options;
+}
+
+static ln_model *model_of(ln_context *context, const drawn *net) {
+    ln_model *const model = net_model(context, net->in, net->lines);
+    ln_error        error = {0};
+    model->node[0]->n_macs += (uint64_t)1 << 32; /* so that threads seem worth while */
+    if (ln_model_set_loss(model, net->loss, &error) != LN_OK) fail_msg("%s", error.message);
+    return model;
+}
 
 static trained train(const drawn *net, const ln_data_info *info, const float *pixels, const uint8_t *labels,
                      const char *isa, int n_threads) {
     ln_context *const context = net_context(isa, n_threads);
-    ln_model *const   model = net_model(context, net->in, net->lines);
+    ln_model *const   model = model_of(context, net);
     ln_error          error = {0};
     ln_data *const    data = ln_data_from_floats(context, pixels, labels, info->n, info->c, info->h, info->w, &error);
-    ln_train_options  options = LN_TRAIN_OPTIONS;
-    trained           t = {.status = LN_OK};
-    model->node[0]->n_macs += (uint64_t)1 << 32; /* so that threads seem worth while */
+    const ln_train_options options = options_of(net);
+    trained                t = {.status = LN_OK};
     (void)ln_model_set_preprocess(model, (ln_preprocess){.scale = 1, .std = 1}, &error);
-    options.batch = net->batch;
-    options.optimizer = "sgd lr=0.01 momentum=0.9";
     ln_trainer *const trainer = ln_trainer_new(model, data, &options, &error);
     if (!trainer) fail_msg("%s", error.message);
     for (size_t i = 0; i < N_STEPS && t.status == LN_OK; i++) {
@@ -514,6 +540,8 @@ static trained train(const drawn *net, const ln_data_info *info, const float *pi
         t.loss[i] = metrics.loss;
     }
     t.weights = net_weights(model, &t.n_bytes);
+    ln_trainer_swap_average(trainer);
+    t.averages = net_weights(model, &t.n_bytes);
     ln_trainer_free(trainer);
     ln_data_free(data);
     ln_model_free(model);
@@ -523,7 +551,13 @@ static trained train(const drawn *net, const ln_data_info *info, const float *pi
 
 static bool same(const trained *a, const trained *b) {
     return a->status == b->status && a->n_bytes == b->n_bytes && memcmp(a->loss, b->loss, sizeof a->loss) == 0 &&
-           memcmp(a->weights, b->weights, a->n_bytes) == 0;
+           memcmp(a->weights, b->weights, a->n_bytes) == 0 && memcmp(a->averages, b->averages, a->n_bytes) == 0;
+}
+
+static void print_drawn(const drawn *net) {
+    for (size_t i = 0; i < net->n; i++) print_error("%s\n", net->lines[i]);
+    print_error("%s; %s, clip_norm=%g clip_value=%g l2=%g ema=%g%s\n", net->loss, net->optimizer, net->clip_norm,
+                net->clip_value, net->l2, net->ema, net->decay_weights_only ? " decay_weights_only" : "");
 }
 
 /* A set of instructions beside the best, another one for every seed; NULL where there is none. */
@@ -548,14 +582,16 @@ static bool check_drawn(const drawn *net, uint64_t seed) {
         for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
             trained got = train(net, &info, pixels, labels, isas[i], n_threads);
             if (!same(&want, &got)) {
-                for (size_t k = 0; k < net->n; k++) print_error("%s\n", net->lines[k]);
+                print_drawn(net);
                 fail_msg("seed %d, batches of %zu, %s, %d threads: not the best instruction set's bits on one thread",
                          (int)seed, net->batch, isas[i] ? isas[i] : "best", n_threads);
             }
             free(got.weights);
+            free(got.averages);
         }
     const bool finite = want.status == LN_OK;
     free(want.weights);
+    free(want.averages);
     free(pixels);
     free(labels);
     return finite;
@@ -565,7 +601,7 @@ static bool check_drawn(const drawn *net, uint64_t seed) {
  * smallest bands (band_bytes=1). */
 static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t band_bytes, size_t *count) {
     ln_context *const     context = net_context(NULL, n_threads);
-    ln_model *const       model = net_model(context, net->in, net->lines);
+    ln_model *const       model = model_of(context, net);
     float *const          pixels = net_floats(5, net->batch * ln_shape_count(net->in));
     const void          **rows = net_must(malloc(net->batch * sizeof *rows));
     int32_t *const        labels = net_must(malloc(net->batch * sizeof *labels));
@@ -581,7 +617,6 @@ static float *step_of(const drawn *net, bool keep_all, int n_threads, size_t ban
         rows[i] = pixels + i * ln_shape_count(net->in);
         labels[i] = (int32_t)(i * 7 % 5 % CLASSES);
     }
-    model->node[0]->n_macs += (uint64_t)1 << 32;
     if (ln_plan_new(model, &options, &plan, &error) != LN_OK) fail_msg("%s", error.message);
     const ln_batch batch = {
         .rows = rows, .is_float = true, .labels = labels, .n = net->batch, .preprocess = {.scale = 1, .std = 1}};
@@ -614,7 +649,7 @@ static void check_unfused(const drawn *net, uint64_t seed) {
         float *const got = step_of(net, false, n_threads, band_bytes, &n);
         assert_int_equal(n, count);
         if (memcmp(want, got, n * sizeof *got) != 0) {
-            for (size_t k = 0; k < net->n; k++) print_error("%s\n", net->lines[k]);
+            print_drawn(net);
             fail_msg("seed %d, batches of %zu, %d threads, %s bands: not the bits of an unfused plan", (int)seed,
                      net->batch, n_threads, band_bytes > 0 ? "the smallest" : "the usual");
         }
@@ -623,31 +658,38 @@ static void check_unfused(const drawn *net, uint64_t seed) {
     free(want);
 }
 
+static bool begins_with(const char *line, const char *word) {
+    const size_t length = strlen(word);
+    return strncmp(line, word, length) == 0 && strchr(" ", line[length]);
+}
+
 static void see(const drawn *net, bool seen[LN_OP_COUNT]) {
-    for (size_t i = 0; i < net->n; i++)
-        for (size_t k = 0; k < LN_OP_COUNT; k++) {
-            const size_t length = strlen(ln_ops[k]->name);
-            seen[k] |= strncmp(net->lines[i], ln_ops[k]->name, length) == 0 && strchr(" ", net->lines[i][length]);
-        }
+    for (size_t k = 0; k < LN_OP_COUNT; k++) {
+        seen[k] |= begins_with(net->loss, ln_ops[k]->name);
+        for (size_t i = 0; i < net->n; i++) seen[k] |= begins_with(net->lines[i], ln_ops[k]->name);
+    }
 }
 
 static void assert_all_seen(const bool seen[LN_OP_COUNT], const char *where) {
     for (size_t k = 0; k < LN_OP_COUNT; k++)
-        if (!seen[k] && !(ln_ops[k]->traits & LN_LOSS)) fail_msg("no %s has a %s", where, ln_ops[k]->name);
+        if (!seen[k]) fail_msg("no %s has a %s", where, ln_ops[k]->name);
 }
 
 static void test_drawn(void **state) {
     (void)state;
-    bool   seen[LN_OP_COUNT] = {false};
+    bool   seen[LN_OP_COUNT] = {false}, optimizer[LN_OPTIMIZER_COUNT] = {false};
     size_t n_finite = 0;
     for (uint64_t seed = 0; seed < N_DRAWN; seed++) {
         drawn net;
         draw_network(&net, seed, 0);
         see(&net, seen);
+        for (size_t i = 0; i < LN_OPTIMIZER_COUNT; i++)
+            optimizer[i] |= begins_with(net.optimizer, ln_optimizers[i]->name);
         check_unfused(&net, seed);
         n_finite += check_drawn(&net, seed);
     }
     assert_all_seen(seen, "network");
+    for (size_t i = 0; i < LN_OPTIMIZER_COUNT; i++) assert_true(optimizer[i]);
     assert_in_range(n_finite, N_DRAWN * 9 / 10, N_DRAWN);
 }
 

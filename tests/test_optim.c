@@ -1,5 +1,6 @@
 /* Optimizers and schedules against PyTorch's (golden/optim.bin, golden/schedules.bin, which golden/generate_optim.py
- * describes), over every split and instruction set; what they do with NaN, and refuse. */
+ * describes), with every argument given another value than its default, over every split and instruction set; what they
+ * do with NaN, and refuse. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "harness/argument.h"
 #include "kernel/kernels.h"
 
 enum { COUNT = 77, STEPS = 10, EPOCHS = 60, PER_EPOCH = 5 };
@@ -35,6 +37,12 @@ static FILE *golden(const char *name, const char *magic) {
 static void golden_end(FILE *file) {
     assert_int_equal(fgetc(file), EOF);
     (void)fclose(file);
+}
+
+/* Every argument of a table must have had another value than its default in some line. */
+static void assert_all_given(const char *name, const ln_attr *table, uint64_t given) {
+    const char *const missing = argument_missing(table, given);
+    if (missing) fail_msg("%s: no line of golden/generate_optim.py has another %s than its default", name, missing);
 }
 
 /* ------------------------------------------------------------------------ optimizers */
@@ -129,7 +137,8 @@ static void check_line(const line *a) {
 static void test_optimizers(void **state) {
     (void)state;
     FILE    *file = golden("optim.bin", "LNOPTM1");
-    uint32_t sizes[3], seen[LN_OPTIMIZER_COUNT] = {0};
+    uint32_t sizes[3];
+    uint64_t given[LN_OPTIMIZER_COUNT] = {0};
     take(file, sizes, sizeof sizes);
     assert_true(sizes[1] == COUNT && sizes[2] == STEPS);
     for (uint32_t k = 0; k < sizes[0]; k++) {
@@ -141,9 +150,10 @@ static void test_optimizers(void **state) {
         take(file, a.after, sizeof a.after);
         if (ln_optimizer_parse(a.text, &a.id, a.args, &error) != LN_OK) fail_msg("%s", error.message);
         check_line(&a);
-        seen[a.id]++;
+        given[a.id] |= arguments_given(ln_optimizers[a.id]->attrs, a.args);
     }
-    for (size_t i = 0; i < LN_OPTIMIZER_COUNT; i++) assert_true(seen[i] > 0);
+    for (size_t i = 0; i < LN_OPTIMIZER_COUNT; i++)
+        assert_all_given(ln_optimizers[i]->name, ln_optimizers[i]->attrs, given[i]);
     golden_end(file);
 }
 
@@ -255,6 +265,7 @@ static void test_schedules(void **state) {
     (void)state;
     FILE    *file = golden("schedules.bin", "LNSCHD1");
     uint32_t n, seen[LN_SCHEDULE_COUNT] = {0};
+    uint64_t given[LN_SCHEDULE_COUNT] = {0}, warmup = 0;
     take(file, &n, sizeof n);
     for (uint32_t k = 0; k < n; k++) {
         char     text[128];
@@ -268,9 +279,18 @@ static void test_schedules(void **state) {
         take(file, rate, sizeof rate);
         check_schedule(text, base, measured, rate);
         const ln_pace pace = pace_of(text);
-        for (size_t i = 0; i < LN_SCHEDULE_COUNT; i++) seen[i] += ln_schedules[i] == pace.schedule;
+        warmup |= arguments_given(ln_warmup_attrs, &pace.warmup);
+        for (size_t i = 0; i < LN_SCHEDULE_COUNT; i++)
+            if (ln_schedules[i] == pace.schedule) {
+                given[i] |= arguments_given(pace.schedule->attrs, pace.args);
+                seen[i]++;
+            }
     }
-    for (size_t i = 0; i < LN_SCHEDULE_COUNT; i++) assert_true(seen[i] > 0);
+    assert_all_given("warmup", ln_warmup_attrs, warmup);
+    for (size_t i = 0; i < LN_SCHEDULE_COUNT; i++) {
+        assert_true(seen[i] > 0);
+        assert_all_given(ln_schedules[i]->name, ln_schedules[i]->attrs, given[i]);
+    }
     golden_end(file);
 }
 

@@ -1,5 +1,8 @@
 /* Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011) and what is drawn
- * from it. A stream's key holds seed, purpose and a; its counter holds b in the upper half and counts in the lower. */
+ * from it. A stream's key holds seed, purpose and a; its counter holds b in the upper half and counts in the lower.
+ *
+ *   uniform = 53 bits · 2^-53, in [0, 1)
+ *   normal = √(-2 log u) · cos 2πv, u in (0, 1] and v in [0, 1) uniform (Box and Muller) */
 #include "base/random.h"
 
 #include "base/math.h"

@@ -1,4 +1,5 @@
-/* Data sets in memory: stores shared by views, splitting, and the fit of mean and deviation. */
+/* Data sets in memory: stores shared by views, splitting, and the fit of mean and deviation: of all N values v,
+ *   mean = scale · Σ v / N,  std = scale · √(Σ (v - Σ v / N)² / N), or 1 where that is 0 */
 #include "data/data.h"
 
 #include "base/math.h"

@@ -1,4 +1,8 @@
-/* Running a plan: every thread walks the same segments and phases, and takes its blocks or its parts of each. */
+/* Running a plan: every thread walks the same segments and phases, and takes its blocks or its parts of each.
+ *
+ * A step's update, beside what the optimizer does (optim/update.h):
+ *   scale = min(1, clip_norm / (‖G‖ + 10^-6)), ‖G‖ the Euclidean norm of all gradients together
+ *   average = p after the first step, average ← ema·average + (1 - ema)·p after every other */
 #include "graph/run.h"
 
 #include "base/clock.h"

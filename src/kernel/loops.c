@@ -1,6 +1,8 @@
 /* Loops that belong to no op: pixels into lanes and back, sums of partial gradients, the watch for values that are not
  * finite, and what the machine can do at most: copies and fmas. Each gives the same bits for every vector width and
- * every split. */
+ * every split.
+ *
+ * A pixel becomes x = (pixel·scale - mean) / std, as fma(pixel, scale/std, -mean/std). */
 #include "kernel/loops.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* adaptive_avgpool2d: the mean of each of as many windows as the output has cells
  *
  * Shapes    x c×h×w → y c×oh×ow, whatever h and w are; 1 is the mean of each channel.
- * Window i of an axis: cells floor(i·n / o) … ceil((i + 1)·n / o) - 1 of n, o being the output's size. They share cells
- * where o does not divide n.
+ * Window (i, j): rows floor(i·h / oh) … ceil((i + 1)·h / oh) - 1 of h, and likewise columns. Windows share rows where
+ * oh does not divide h.
  * Forward   y[h][w] = s · Σ x[r][q] over the cells (r, q) under window (h, w), row by row;  s = 1 / (its cells)
  * Backward  dx[r][q] = Σ s·dy[h][w] over the windows (h, w) that cover (r, q), row by row.
  * Source: torch.nn.AdaptiveAvgPool2d; Lin, Chen and Yan, "Network in network", 2014 (one mean a channel). */

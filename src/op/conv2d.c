@@ -1,19 +1,19 @@
-/* conv2d: y[n,o,h,w] = b[o] + Σ_{c,kh,kw} weight[o,c,kh,kw] · x[n, c, h·sh + kh·dh - ph, w·sw + kw·dw - pw]
+/* conv2d: y[n,o,h,w] = b[o] + Σ_{c,ky,kx} weight[o,c,ky,kx] · x[n, c, h·sh + ky·dh - ph, w·sw + kx·dw - pw]
  *
- * (what the field calls convolution: the kernel is not flipped). Outside the image x is zero; dh and dw are the
- * dilation. With groups, output channels o of group g see the input channels of group g alone; groups = in_channels is
- * the depthwise convolution.
+ * (what the field calls convolution: the kernel is not flipped), over the taps (ky, kx) of a kernel of kh × kw. Outside
+ * the image x is zero; dh and dw are the dilation. With groups, output channels o of group g see the input channels of
+ * group g alone; groups = in_channels is the depthwise convolution.
  *
- *   output size    h' = floor((h + 2ph - (kh - 1)·dh - 1) / sh) + 1, and likewise w'
- *   backward       dx[n,c,i,j]          = Σ_{o,kh,kw} weight[o,c,kh,kw] · dy[n, o, (i + ph - kh·dh)/sh,
- *                                         (j + pw - kw·dw)/sw] over the taps for which both quotients are whole and
+ *   output size    oh = floor((h + 2ph - (kh - 1)·dh - 1) / sh) + 1, and likewise ow
+ *   backward       dx[n,c,r,q]          = Σ_{o,ky,kx} weight[o,c,ky,kx] · dy[n, o, (r + ph - ky·dh)/sh,
+ *                                         (q + pw - kx·dw)/sw] over the taps for which both quotients are whole and
  *                                         inside dy
- *                  dweight[o,c,kh,kw]   = Σ_{n,h,w} dy[n,o,h,w] · x[n, c, h·sh + kh·dh - ph, w·sw + kw·dw - pw]
+ *                  dweight[o,c,ky,kx]   = Σ_{n,h,w} dy[n,o,h,w] · x[n, c, h·sh + ky·dh - ph, w·sw + kx·dw - pw]
  *                  db[o]                = Σ_{n,h,w} dy[n,o,h,w]
  *
- * Invariant: the sum of an output runs over (c, kh, kw) in that order from the bias; of a weight's gradient over the
+ * Invariant: the sum of an output runs over (c, ky, kx) in that order from the bias; of a weight's gradient over the
  * pixels of a block in order, lane by lane, then over lanes; of an input's gradient over strips of output columns
- * whose width depends on w' alone. So tiles, bands, parts and instruction sets change no bit.
+ * whose width depends on ow alone. So tiles, bands, parts and instruction sets change no bit.
  * Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998; PyTorch's Conv2d. */
 #include "op/op.h"
 

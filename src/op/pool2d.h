@@ -1,7 +1,7 @@
 /* What the poolings share: arguments, shapes, which cells lie under which window, and the way back to the cells.
  *
- * Tap (i, j) of window (h, w) lies in row h·sh - ph + i·dh and column w·sw - pw + j·dw, where d is the dilation (1 in
- * avgpool2d); taps outside the image are left out.
+ * Tap (ky, kx) of window (h, w) lies in row h·sh - ph + ky·dh and column w·sw - pw + kx·dw, where d is the dilation
+ * (1 in avgpool2d); taps outside the image are left out.
  *   out.h = floor((in.h + 2·ph - eh) / sh) + 1, eh = (kh - 1)·dh + 1, and likewise out.w
  *   ceil_mode: rounded up instead, but no window begins behind the image (in.h + ph)
  * Invariant: 0 ≤ ph ≤ kh/2, and every window holds a real cell (infer looks).

@@ -1,4 +1,9 @@
-/* The lists of optimizers and schedules, from optimizers.def and schedules.def. */
+/* The lists of optimizers and schedules, from optimizers.def and schedules.def; and the rate of a step, with warm-up.
+ *
+ * First a straight line to the schedule's first rate, torch.optim.lr_scheduler.LinearLR; from there the schedule runs
+ * as though the training began at that step, as under SequentialLR. With n steps of warm-up of n_steps in all:
+ *   rate = base · factor(0) · (from + (1 - from)·step/n)                                 step < n
+ *   rate = base · factor(step - n of n_steps - n, epoch ⌊(step - n) / per_epoch⌋)        otherwise */
 #include "optim/optim.h"
 
 #include <stdio.h>
@@ -112,10 +117,6 @@ static uint64_t warmup_steps(const ln_pace *pace, uint64_t per_epoch) {
     return (uint64_t)(pace->warmup.epochs * (double)per_epoch + 0.5);
 }
 
-/* First a straight line to the schedule's first rate, torch.optim.lr_scheduler.LinearLR; from there the schedule runs
- * as though the training began at that step, as under SequentialLR. With n steps of warmup:
- *   rate = base · factor(0) · (from + (1 - from)·step/n)                                 step < n
- *   rate = base · factor(step - n of n_steps - n, epoch ⌊(step - n) / per_epoch⌋)        otherwise */
 double ln_pace_rate(const ln_pace *pace, double base, uint64_t step, uint64_t per_epoch, uint64_t n_epochs) {
     const ln_warmup *const w = &pace->warmup;
     const uint64_t         n = warmup_steps(pace, per_epoch), n_steps = per_epoch * n_epochs;

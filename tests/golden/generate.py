@@ -93,8 +93,13 @@ def pool(function):
     return lambda x, p, kernel, stride=None, padding=0, **keyed: function(x[0], kernel, stride, padding, **keyed)
 
 
-def linear_parameters(shape, out):
-    return [("weight", (out, int(np.prod(shape)))), ("bias", (out,))]
+def linear_parameters(shape, out, bias=True):
+    weight = ("weight", (out, int(np.prod(shape))))
+    return [weight, ("bias", (out,))] if bias else [weight]
+
+
+def linear(x, p, out, bias=True):
+    return F.linear(x[0].flatten(1), p[0], p[1] if bias else None)
 
 
 def batchnorm_parameters(shape, affine=True, **_):
@@ -131,7 +136,7 @@ CALLS = {  # op: (parameter shapes of an input shape and arguments, output of in
     "avgpool2d": (no_parameters, pool(F.avg_pool2d)),
     "adaptive_avgpool2d": (no_parameters, lambda x, p, output: F.adaptive_avg_pool2d(x[0], output)),
     "upsample": (no_parameters, lambda x, p, scale=2: F.interpolate(x[0], scale_factor=scale)),
-    "linear": (linear_parameters, lambda x, p, out: F.linear(x[0].flatten(1), p[0], p[1])),
+    "linear": (linear_parameters, linear),
     "relu": (no_parameters, lambda x, p: F.relu(x[0])),
     "sigmoid": (no_parameters, lambda x, p: torch.sigmoid(x[0])),
     "tanh": (no_parameters, lambda x, p: torch.tanh(x[0])),
@@ -310,6 +315,9 @@ CASES = {
         case("linear 400", (7, 1, 1), 3),
         case("linear 37", (120, 1, 1), 1),
         case("linear 33", (65, 1, 1), 33),
+        case("linear 37 bias=false", (65, 1, 1), 17),
+        case("linear 7 bias=false", (120, 1, 1), 1),
+        case("linear 1 bias=false", (37, 1, 1), 33),
     ],
     "relu": [
         case("relu", D, 17), case("relu", B, 1), case("relu", C, 250), case("relu", D, 5, coarse=True),

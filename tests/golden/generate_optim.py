@@ -69,6 +69,7 @@ LINES = [
     "adam", "adam lr=0.01 beta1=0.8 beta2=0.99 eps=1e-6", "adam lr=0.01 weight_decay=0.1", "adam lr=0.01 amsgrad=true",
     "adam lr=0.01 beta1=0.5 beta2=0.7 weight_decay=0.05 amsgrad=true", "adam lr=0.01 beta1=0 beta2=0",
     "adamw", "adamw lr=0.01 weight_decay=0", "adamw lr=0.02 beta1=0.7 weight_decay=0.3 amsgrad=true",
+    "adamw lr=0.01 beta2=0.9 eps=1e-5",
 ]
 OPTIM = [(line, 1.0, 0.0, 0.0) for line in LINES] + [
     ("sgd lr=0.05", 0.375, 0.0, 0.0), ("sgd lr=0.05 momentum=0.9 nesterov=true", 1.0, 0.25, 0.0),

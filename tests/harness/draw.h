@@ -1,5 +1,6 @@
 /* Networks that nobody chose: any layer of the catalogue with any of its arguments, joined by sums and by concatenation
- * of channels. What a layer may be given is stated in draw_choices, which a test holds against the catalogue. */
+ * of channels, under any loss, trained by any optimizer. What a layer, loss or optimizer may be given is stated in
+ * draw_choices, which a test holds against the catalogue. */
 #ifndef LN_TESTS_DRAW_H
 #define LN_TESTS_DRAW_H
 
@@ -8,9 +9,10 @@
 
 enum { DRAW_VALUES = 8, DRAW_LINE = 200, DRAW_CELLS = 3000, DRAW_MACS = 100000 };
 
-/* One argument of a layer ("*": of every layer that has it) and what may be written for it; "": nothing. */
+/* One argument of a layer ("*": of every layer that has it), loss or optimizer, and what may be written for it; "":
+ * nothing. */
 typedef struct draw_choice {
-    const char *op, *key, *values[DRAW_VALUES];
+    const char *of, *key, *values[DRAW_VALUES];
 } draw_choice;
 
 static const draw_choice draw_choices[] = {
@@ -60,15 +62,55 @@ static const draw_choice draw_choices[] = {
     {"*", "bias_std", {"", "0.1"}},
     {"*", "lr_factor", {"", "", "0.5", "0"}},
     {"*", "frozen", {"", "", "", "true"}},
+    {"cross_entropy", "reduction", {"", "sum"}},
+    {"cross_entropy", "label_smoothing", {"", "0.1"}},
+    {"cross_entropy", "weight", {"", "0.5,1,2.25"}},
+    {"mse", "reduction", {"", "sum"}},
+    {"half_squared", "reduction", {"", "sum"}},
+    {"bce", "reduction", {"", "sum"}},
+    {"bce_with_logits", "reduction", {"", "sum"}},
+    {"bce_with_logits", "pos_weight", {"", "3", "0.5,1,3"}},
+    {"nll", "reduction", {"", "sum"}},
+    {"nll", "weight", {"", "0.5,1,2.25"}},
+    {"multi_margin", "reduction", {"", "sum"}},
+    {"multi_margin", "p", {"", "2"}},
+    {"multi_margin", "margin", {"", "0.3"}},
+    {"multi_margin", "weight", {"", "0.5,1,2.25"}},
+    {"sgd", "lr", {"0.001", "0.01"}},
+    {"sgd", "momentum", {"", "0.9"}},
+    {"sgd", "dampening", {"", "0.25"}},
+    {"sgd", "weight_decay", {"", "0.01"}},
+    {"sgd", "nesterov", {"", "true"}},
+    {"rmsprop", "lr", {"0.001", "0.01"}},
+    {"rmsprop", "alpha", {"", "0.9"}},
+    {"rmsprop", "eps", {"", "0.001"}},
+    {"rmsprop", "weight_decay", {"", "0.01"}},
+    {"rmsprop", "momentum", {"", "0.9"}},
+    {"rmsprop", "centered", {"", "true"}},
+    {"adam", "lr", {"", "0.01"}},
+    {"adam", "beta1", {"", "0.8"}},
+    {"adam", "beta2", {"", "0.9"}},
+    {"adam", "eps", {"", "0.0001"}},
+    {"adam", "weight_decay", {"", "0.01"}},
+    {"adam", "amsgrad", {"", "true"}},
+    {"adamw", "lr", {"", "0.01"}},
+    {"adamw", "beta1", {"", "0.8"}},
+    {"adamw", "beta2", {"", "0.9"}},
+    {"adamw", "eps", {"", "0.0001"}},
+    {"adamw", "weight_decay", {"", "0.1"}},
+    {"adamw", "amsgrad", {"", "true"}},
 };
 enum { DRAW_CHOICES = sizeof draw_choices / sizeof *draw_choices };
 
-/* NULL-terminated lines, and how many images a step takes. */
+/* NULL-terminated lines, how many images a step takes, and how they are learned from. */
 typedef struct drawn {
     ln_shape    in;
     size_t      n, batch;
     char        text[NET_LINES][DRAW_LINE];
     const char *lines[NET_LINES];
+    char        loss[DRAW_LINE], optimizer[DRAW_LINE];
+    double      clip_norm, clip_value, l2, ema;
+    bool        decay_weights_only;
 } drawn;
 
 static inline const char *draw_value(ln_random *r, const draw_choice *c) {
@@ -82,13 +124,13 @@ static inline void draw_append(char *text, const char *key, const char *value) {
     if (value[0]) (void)snprintf(text + n, DRAW_LINE - n, " %s=%s", key, value);
 }
 
-/* The layer's own arguments; with is what "@" stands for. */
-static inline void draw_arguments(ln_random *r, const char *op, size_t with, char *text) {
+/* A word and its own arguments; with is what "@" stands for. */
+static inline void draw_arguments(ln_random *r, const char *word, size_t with, char *text) {
     char name[16];
     (void)snprintf(name, sizeof name, "%zu", with);
-    (void)snprintf(text, DRAW_LINE, "%s", op);
+    (void)snprintf(text, DRAW_LINE, "%s", word);
     for (size_t i = 0; i < DRAW_CHOICES; i++) {
-        if (strcmp(draw_choices[i].op, op) != 0) continue;
+        if (strcmp(draw_choices[i].of, word) != 0) continue;
         const char *const value = draw_value(r, &draw_choices[i]);
         draw_append(text, draw_choices[i].key, value[0] == '@' ? name : value);
     }
@@ -100,7 +142,7 @@ static inline void draw_common(ln_random *r, unsigned traits, char *text) {
     for (size_t i = 0; i < DRAW_CHOICES; i++) {
         const draw_choice *const c = &draw_choices[i];
         const bool               own = !strcmp(c->key, "lr_factor") || !strcmp(c->key, "frozen");
-        if (strcmp(c->op, "*") != 0 || !(traits & (own ? LN_LEARNS : LN_DRAWS))) continue;
+        if (strcmp(c->of, "*") != 0 || !(traits & (own ? LN_LEARNS : LN_DRAWS))) continue;
         const char *const value = draw_value(r, c);
         if (!strcmp(c->key, "init")) init = value[0] != '\0', normal = !strcmp(value, "normal");
         if ((!strcmp(c->key, "std") && !normal) || (!strcmp(c->key, "bias_std") && !init)) continue;
@@ -157,6 +199,30 @@ static inline bool draw_layer(ln_random *r, const ln_shape *shape, size_t i, ln_
     return out->h == last.h && out->w == last.w && (out->c + last.c) * last.h * last.w <= DRAW_CELLS;
 }
 
+/* Any loss or optimizer, with arguments that go together. */
+static inline void draw_learner(ln_random *r, ln_kind kind, char *text) {
+    do draw_arguments(r, ln_catalogue_name(kind, ln_random_below(r, ln_catalogue_count(kind))), 0, text);
+    while (ln_catalogue_check(kind, text, NULL) != LN_OK);
+}
+
+/* value, once in three times. */
+static inline double draw_or_none(ln_random *r, double value) { return ln_random_below(r, 3) == 0 ? value : 0; }
+
+/* How the network is trained, and the layer that its loss wants behind the last one. */
+static inline void draw_training(drawn *net, uint64_t seed) {
+    ln_random r = ln_random_at(seed, LN_RANDOM_CHECK, 79, 0);
+    draw_learner(&r, LN_KIND_LOSS, net->loss);
+    draw_learner(&r, LN_KIND_OPTIMIZER, net->optimizer);
+    net->clip_norm = draw_or_none(&r, 0.5);
+    net->clip_value = draw_or_none(&r, 0.05);
+    net->l2 = draw_or_none(&r, 0.1);
+    net->ema = draw_or_none(&r, 0.75);
+    net->decay_weights_only = ln_random_below(&r, 2) == 0;
+    const bool shares = strncmp(net->loss, "bce", 3) == 0 && strchr(" ", net->loss[3]);
+    if (shares) net->lines[net->n++] = "sigmoid";
+    else if (strncmp(net->loss, "nll", 3) == 0) net->lines[net->n++] = "log_softmax";
+}
+
 /* behind: a convolution of so many channels comes first, so that no other layer reads the model's input; 0: none. */
 static inline void draw_network(drawn *net, uint64_t seed, size_t behind) {
     ln_random r = ln_random_at(seed, LN_RANDOM_CHECK, 78, 0);
@@ -184,6 +250,7 @@ static inline void draw_network(drawn *net, uint64_t seed, size_t behind) {
     (void)snprintf(net->text[i + 1], DRAW_LINE, "linear 3");
     net->n = i + 2;
     for (i = 0; i < net->n; i++) net->lines[i] = net->text[i];
+    draw_training(net, seed);
 }
 
 #endif
