@@ -22,11 +22,22 @@ enum { CONV_TILE = 24, CONV_SLIDE_ROWS = 2 }; /* accumulators, of 32 registers *
 #else
 enum { CONV_TILE = 12, CONV_SLIDE_ROWS = 1 }; /* of 16 */
 #endif
+enum { CONV_PAIR = CONV_TILE / 3 }; /* columns of two rows of output of one channel */
+enum { CONV_AHEAD = 4 };              /* rows from what is read to what is fetched meanwhile */
 enum { CONV_CACHE_BYTES = 28 << 10 }; /* of the first-level cache, for one side of a tile */
 enum { CONV_MAX = 8, CONV_MAX_SLIDE = 7, CONV_WIDE = 4 }; /* largest side of a tile; widest kernel that slides; columns
                                                               of dout that slide by twos */
 
 /* ---------------------------------------------------------------- forward */
+
+/* Asks for n lanes, to be read or (1) written: loops that do little with each would wait for them. */
+LN_INLINE void conv_fetch(const int n, const lanes *at, const int write) {
+    if (write) {
+        LN_UNROLL for (int x = 0; x < n; x++) __builtin_prefetch(at + x, 1);
+    } else {
+        LN_UNROLL for (int x = 0; x < n; x++) __builtin_prefetch(at + x);
+    }
+}
 
 /* n tiles of each of some rows of output, for ot channels. Strides are in lanes. */
 typedef struct conv_row {
@@ -100,16 +111,64 @@ LN_INLINE void conv_dilated_tiles(const int ot, const int xt, const conv_row *r)
     conv_forward_steps(ot, xt, r->in_step, r->in_tap, r);
 }
 
+/* A lone channel (depthwise) has too few accumulators to hide its loads. So two rows of output are taken at once, where
+ * stride and dilation are 1: each row of input is loaded once for both, and meets ky of the upper one, ky - 1 of the
+ * lower. */
+LN_INLINE void conv_pair_tile(const int kw, const int xt, const conv_row *r, const lanes *in, lanes *out, size_t p) {
+    vec         acc[2][CONV_MAX];
+    const real *w = r->weights;
+    const vec   bias = r->bias ? v_broadcast(r->bias) : v_zero();
+    LN_UNROLL for (int x = 0; x < xt; x++) acc[0][x] = acc[1][x] = bias;
+    for (size_t c = 0; c < r->c; c++, in += r->in_channel) {
+        const lanes *row = in;
+        for (size_t ky = 0; ky <= r->kh; ky++, row += r->in_row) {
+            vec value[CONV_MAX + CONV_MAX_SLIDE];
+            LN_UNROLL for (int x = 0; x < xt + kw - 1; x++) {
+                value[x] = v_load(row[x].of + p);
+                if (3 * xt + kw < LN_REGISTERS) LN_KEEP(value[x]);
+            }
+            LN_UNROLL for (int y = 1; y >= 0; y--) {
+                if (y == 1 ? ky == 0 : ky == r->kh) continue;
+                LN_UNROLL for (int k = 0; k < kw; k++) {
+                    const vec weight = v_broadcast(w + k - y * kw);
+                    LN_UNROLL for (int x = 0; x < xt; x++) acc[y][x] = v_fma(weight, value[x + k], acc[y][x]);
+                }
+            }
+            if (ky < r->kh) w += kw;
+        }
+    }
+    LN_UNROLL for (int y = 0; y < 2; y++)
+        LN_UNROLL for (int x = 0; x < xt; x++) v_store(out[(size_t)y * r->out_next + (size_t)x].of + p, acc[y][x]);
+}
+
+LN_INLINE void conv_pair_tiles(const int kw, const int xt, const conv_row *r) {
+    if (xt > CONV_PAIR) return; /* no such tile */
+    for (size_t y = 0; y + 1 < r->rows; y += 2)
+        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH)
+            for (size_t i = 0; i < r->n; i++) {
+                const size_t x = i * (size_t)xt;
+                const lanes *const in = r->in + y * r->in_next + x;
+                if (p == 0) conv_fetch(xt, in + r->ahead, 0), conv_fetch(xt, in + r->ahead + r->in_next, 0);
+                conv_pair_tile(kw, xt, r, in, r->out + y * r->out_next + x, p);
+            }
+}
+
 /* ----------------------------------------------------- parameter gradient */
+
+enum { CONV_OWN_ROWS = 3, CONV_OWN_COLUMNS = 4 }; /* of the kernel, and of dout, in a tile of a channel of its own */
 
 /* One (c, ky), kt columns of the kernel, ot channels, over rows × columns of dout in each of n_blocks blocks. */
 typedef struct conv_sum {
     const lanes *dout, *in; /* in: at the first tap of the first pixel */
-    lanes       *sums;      /* [ot][sums_step]: partial sums over pixels, a lane an image */
+    lanes       *sums;      /* [ot][sums_step], or of an own channel [rt][sums_step]: partial sums over pixels, a lane
+                               an image */
     size_t       sums_step;
+    lanes       *pixels;    /* own channels: the sum of dout, or NULL */
     bool         adds;      /* go on from what sums holds */
     size_t       n_blocks, rows, columns;
     size_t       dout_block, dout_channel, dout_row, in_block, in_row_step, in_step;
+    const lanes *in_rows[CONV_OWN_ROWS]; /* own channels: in and the rows of taps below it */
+    size_t       in_tap;      /* likewise: between taps of a row, the dilation */
     size_t       in_ahead;    /* from in to what will be read next, which is fetched meanwhile */
 } conv_sum;
 
@@ -154,94 +213,170 @@ LN_INLINE void conv_dparam_tile(const int ot, const int kt, const conv_sum *s) {
     }
 }
 
-/* The same where each channel of output has an input channel of its own, in_channel lanes behind the one before:
- * several side by side, as one addition must wait for the one before it. */
-enum { CONV_SIDE = 4 };
+/* The same for a channel of output that has an input channel of its own: rt rows of the kernel by kt columns at once.
+ * A strip of xt columns of dout is loaded once for all of them and for the sum of dout itself, each input under it once
+ * (a lone column, where strides or dilation keep inputs apart, takes as many loads as taps). */
+LN_INLINE void conv_own_strip(const int rt, const int kt, const int xt, const int st, const size_t tap,
+                              const lanes *dy, const lanes *const in[CONV_OWN_ROWS], size_t p,
+                              vec acc[CONV_OWN_ROWS][CONV_MAX], vec *pixels) {
+    vec value[CONV_OWN_COLUMNS];
+    LN_UNROLL for (int x = 0; x < xt; x++) {
+        value[x] = v_load(dy[x].of + p);
+        LN_KEEP(value[x]);
+        *pixels = v_add(*pixels, value[x]);
+    }
+    LN_UNROLL for (int i = 0; i < (xt - 1) * st + kt; i++)
+        LN_UNROLL for (int r = 0; r < rt; r++) {
+            vec under = v_load(in[r][(size_t)i * tap].of + p);
+            LN_KEEP(under);
+            LN_UNROLL for (int x = 0; x < xt; x++) {
+                const int k = i - x * st;
+                if (k >= 0 && k < kt) acc[r][k] = v_fma(value[x], under, acc[r][k]);
+            }
+        }
+}
 
-LN_INLINE void conv_side_tile(const int kt, const conv_sum *s, size_t in_channel) {
-    if (CONV_SIDE * kt > CONV_TILE) return; /* no such tile */
+LN_INLINE void conv_own_columns(const int rt, const int kt, const int xt, const int st, const conv_sum *s) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-        vec acc[CONV_SIDE][CONV_MAX];
-        LN_UNROLL for (int o = 0; o < CONV_SIDE; o++)
+        vec acc[CONV_OWN_ROWS][CONV_MAX], pixels = s->adds && s->pixels ? v_load(s->pixels->of + p) : v_zero();
+        LN_UNROLL for (int r = 0; r < rt; r++)
             LN_UNROLL for (int k = 0; k < kt; k++)
-                acc[o][k] = s->adds ? v_load(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p) : v_zero();
+                acc[r][k] = s->adds ? v_load(s->sums[(size_t)r * s->sums_step + (size_t)k].of + p) : v_zero();
         for (size_t b = 0; b < s->n_blocks; b++)
             for (size_t y = 0; y < s->rows; y++) {
-                const lanes *dy = s->dout + b * s->dout_block + y * s->dout_row;
-                const lanes *in = s->in + b * s->in_block + y * s->in_row_step;
-                for (size_t x = 0; x < s->columns; x++, dy++, in += s->in_step)
-                    LN_UNROLL for (int o = 0; o < CONV_SIDE; o++) {
-                        vec value = v_load(dy[(size_t)o * s->dout_channel].of + p);
-                        LN_KEEP(value);
-                        LN_UNROLL for (int k = 0; k < kt; k++) acc[o][k] =
-                            v_fma(value, v_load(in[(size_t)o * in_channel + (size_t)k].of + p), acc[o][k]);
+                const lanes *dy = s->dout + b * s->dout_block + y * s->dout_row, *in[CONV_OWN_ROWS];
+                LN_UNROLL for (int r = 0; r < rt; r++) in[r] = s->in_rows[r] + b * s->in_block + y * s->in_row_step;
+                size_t x = 0;
+                for (; xt > 1 && x + (size_t)xt <= s->columns; x += (size_t)xt, dy += xt) {
+                    if (p == 0) {
+                        conv_fetch(xt, dy + CONV_AHEAD * s->dout_row, 0);
+                        conv_fetch(xt * st, in[rt - 1] + CONV_AHEAD * s->in_row_step, 0);
                     }
+                    conv_own_strip(rt, kt, xt, st, 1, dy, in, p, acc, &pixels);
+                    LN_UNROLL for (int r = 0; r < rt; r++) in[r] += xt * st;
+                }
+                for (; x < s->columns; x++, dy++) {
+                    conv_own_strip(rt, kt, 1, 1, xt > 1 ? 1 : s->in_tap, dy, in, p, acc, &pixels);
+                    LN_UNROLL for (int r = 0; r < rt; r++) in[r] += s->in_step;
+                }
             }
-        LN_UNROLL for (int o = 0; o < CONV_SIDE; o++)
+        if (s->pixels) v_store(s->pixels->of + p, pixels);
+        LN_UNROLL for (int r = 0; r < rt; r++)
             LN_UNROLL for (int k = 0; k < kt; k++)
-                v_store(s->sums[(size_t)o * s->sums_step + (size_t)k].of + p, acc[o][k]);
+                v_store(s->sums[(size_t)r * s->sums_step + (size_t)k].of + p, acc[r][k]);
     }
+}
+
+LN_INLINE void conv_own_tile(const int rt, const int kt, const conv_sum *s) {
+    if (rt * kt > CONV_TILE) return; /* no such tile */
+    const int left = LN_REGISTERS - rt * kt - 2, xt = left < CONV_OWN_COLUMNS ? left : CONV_OWN_COLUMNS;
+    if (s->in_tap == 1 && s->in_step == 1) conv_own_columns(rt, kt, xt, 1, s);
+    else if (s->in_tap == 1 && s->in_step == 2) conv_own_columns(rt, kt, xt, 2, s);
+    else conv_own_columns(rt, kt, 1, 1, s);
 }
 
 /* --------------------------------------------------------- input gradient */
 
-/* What n_rows rows of dout (of all o channels) add to (pt - 1)·st + kw columns of one row of din; or of two rows that
- * as many rows of dout reach (the same row of two channels, or two rows of one), as one alone waits for its own
- * additions. */
+/* What n_rows rows of dout (of all o channels) add to one row of din, or to two rows that as many rows of dout reach
+ * (the same row of two channels, or two rows of one), as one alone waits for its own additions. Of n strips each
+ * reaches (pt - 1)·st + kw columns; those that it shares with the next stay in registers. */
 typedef struct conv_slide {
-    const real  *weights;      /* packed [channel of in][kh][o][kw], at the first row's ky */
-    const lanes *dout;         /* at the first row and column */
-    lanes       *din;          /* added to */
-    ptrdiff_t    other_weights, other_dout, other_din; /* from the first row of din's to the second's */
-    size_t       n_rows, o;
+    const real  *weights[2];   /* packed [channel of in][kh][o][kw], at the first row's ky */
+    const lanes *dout[2];      /* at the first row and column */
+    lanes       *din[2];       /* added to, unless it sets; begins: likewise the columns that the first strip shares */
+    bool         sets, begins;
+    size_t       n, n_rows, o; /* n: strips */
+    size_t       din_ahead;    /* to what is fetched meanwhile, to be written */
     ptrdiff_t    weights_row;  /* from one row of dout to the next: ky falls by the stride */
     size_t       dout_channel, dout_row;
 } conv_slide;
 
-LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const int st, const conv_slide *s) {
-    if (st > 1 && pt > CONV_WIDE) return; /* no such tile */
-    const int columns = (pt - 1) * st + kw;
+/* One row of dout of one o: its columns are kept and the weights stream. Where n_acc accumulators leave no room for
+ * that, a lone channel, which is short of loads, keeps the weights instead. */
+LN_INLINE void conv_slide_once(const bool lone, const int n_acc, const int pt, const int kw, const int st,
+                               const real *w, const lanes *dy, size_t p, vec acc[2 * CONV_MAX + CONV_MAX_SLIDE]) {
+    vec few[CONV_MAX];
+    if (lone && n_acc + pt >= LN_REGISTERS && n_acc + kw < LN_REGISTERS) {
+        LN_UNROLL for (int k = 0; k < kw; k++) few[k] = v_broadcast(w + k);
+        LN_UNROLL for (int x = 0; x < pt; x++) {
+            vec value = v_load(dy[x].of + p);
+            LN_KEEP(value);
+            LN_UNROLL for (int k = kw - 1; k >= 0; k--) acc[x * st + k] = v_fma(few[k], value, acc[x * st + k]);
+        }
+    } else {
+        LN_UNROLL for (int x = 0; x < pt; x++) {
+            few[x] = v_load(dy[x].of + p);
+            if (n_acc + pt < LN_REGISTERS) LN_KEEP(few[x]);
+        }
+        LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
+            const vec weight = v_broadcast(w + k);
+            LN_UNROLL for (int x = 0; x < pt; x++) acc[x * st + k] = v_fma(weight, few[x], acc[x * st + k]);
+        }
+    }
+}
+
+LN_INLINE void conv_slide_strips(const bool lone, const int rt, const int pt, const int kw, const int st,
+                                 const conv_slide *s) {
+    const int columns = (pt - 1) * st + kw, shared = kw > st ? kw - st : 0;
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
         vec acc[2][2 * CONV_MAX + CONV_MAX_SLIDE];
         LN_UNROLL for (int r = 0; r < rt; r++)
-            LN_UNROLL for (int x = 0; x < columns; x++) acc[r][x] = v_load(s->din[r * s->other_din + x].of + p);
-        for (size_t y = 0; y < s->n_rows; y++) {
-            const real  *w = s->weights + (ptrdiff_t)y * s->weights_row;
-            const lanes *dy = s->dout + y * s->dout_row;
-            for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
+            LN_UNROLL for (int x = 0; x < shared; x++) acc[r][x] = s->begins ? v_zero() : v_load(s->din[r][x].of + p);
+        for (size_t i = 0; i < s->n; i++) {
+            lanes *const din[2] = {s->din[0] + i * (size_t)(pt * st), s->din[rt - 1] + i * (size_t)(pt * st)};
+            if (p == 0) {
+                const size_t ahead = (s->n_rows + CONV_AHEAD - 1) * s->dout_row + i * (size_t)pt;
                 LN_UNROLL for (int r = 0; r < rt; r++) {
-                    vec value[CONV_MAX];
-                    LN_UNROLL for (int x = 0; x < pt; x++) {
-                        value[x] = v_load(dy[r * s->other_dout + x].of + p);
-                        if (rt * columns + pt < LN_REGISTERS) LN_KEEP(value[x]);
-                    }
-                    LN_UNROLL for (int k = kw - 1; k >= 0; k--) {
-                        const vec weight = v_broadcast(w + r * s->other_weights + k);
-                        LN_UNROLL for (int x = 0; x < pt; x++) acc[r][x * st + k] =
-                            v_fma(weight, value[x], acc[r][x * st + k]);
-                    }
+                    conv_fetch(pt, s->dout[r] + ahead, 0);
+                    conv_fetch(pt * st, din[r] + s->din_ahead, 1);
                 }
+            }
+            LN_UNROLL for (int r = 0; r < rt; r++)
+                LN_UNROLL for (int x = shared; x < columns; x++)
+                    acc[r][x] = s->sets ? v_zero() : v_load(din[r][x].of + p);
+            for (size_t y = 0; y < s->n_rows; y++) {
+                const ptrdiff_t row = (ptrdiff_t)y * s->weights_row;
+                const size_t    at = y * s->dout_row + i * (size_t)pt;
+                const real     *w[2] = {s->weights[0] + row, s->weights[rt - 1] + row};
+                const lanes    *dy[2] = {s->dout[0] + at, s->dout[rt - 1] + at};
+                for (size_t o = 0; o < (lone ? 1 : s->o); o++)
+                    LN_UNROLL for (int r = 0; r < rt; r++) {
+                        conv_slide_once(lone, rt * columns, pt, kw, st, w[r], dy[r], p, acc[r]);
+                        w[r] += kw;
+                        dy[r] += s->dout_channel;
+                    }
+            }
+            LN_UNROLL for (int r = 0; r < rt; r++) {
+                LN_UNROLL for (int x = 0; x < columns - shared; x++) v_store(din[r][x].of + p, acc[r][x]);
+                LN_UNROLL for (int x = 0; x < shared; x++) acc[r][x] = acc[r][columns - shared + x];
             }
         }
         LN_UNROLL for (int r = 0; r < rt; r++)
-            LN_UNROLL for (int x = 0; x < columns; x++) v_store(s->din[r * s->other_din + x].of + p, acc[r][x]);
+            LN_UNROLL for (int x = 0; x < shared; x++)
+                v_store(s->din[r][s->n * (size_t)(pt * st) + (size_t)x].of + p, acc[r][x]);
     }
+}
+
+LN_INLINE void conv_slide_tile(const int rt, const int pt, const int kw, const int st, const conv_slide *s) {
+    if (st > 1 && pt > CONV_WIDE) return; /* no such tile */
+    if (s->o == 1) conv_slide_strips(true, rt, pt, kw, st, s);
+    else conv_slide_strips(false, rt, pt, kw, st, s);
 }
 
 /* The same for any stride and kernel width: one column of the kernel at a time, pt columns of dout. */
 LN_INLINE void conv_scatter_tile(const int pt, const conv_slide *s, size_t kw, size_t kx, size_t step) {
     for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
         vec acc[CONV_MAX];
-        LN_UNROLL for (int x = 0; x < pt; x++) acc[x] = v_load(s->din[(size_t)x * step + kx].of + p);
+        LN_UNROLL for (int x = 0; x < pt; x++) acc[x] = v_load(s->din[0][(size_t)x * step + kx].of + p);
         for (size_t y = 0; y < s->n_rows; y++) {
-            const real  *w = s->weights + (ptrdiff_t)y * s->weights_row + kx;
-            const lanes *dy = s->dout + y * s->dout_row;
+            const real  *w = s->weights[0] + (ptrdiff_t)y * s->weights_row + kx;
+            const lanes *dy = s->dout[0] + y * s->dout_row;
             for (size_t o = 0; o < s->o; o++, w += kw, dy += s->dout_channel) {
                 const vec weight = v_broadcast(w);
                 LN_UNROLL for (int x = 0; x < pt; x++) acc[x] = v_fma(weight, v_load(dy[x].of + p), acc[x]);
             }
         }
-        LN_UNROLL for (int x = 0; x < pt; x++) v_store(s->din[(size_t)x * step + kx].of + p, acc[x]);
+        LN_UNROLL for (int x = 0; x < pt; x++) v_store(s->din[0][(size_t)x * step + kx].of + p, acc[x]);
     }
 }
 
@@ -324,16 +459,13 @@ static void (*const conv_dilated[CONV_MAX + 1][CONV_MAX + 1])(const conv_row *) 
 static void (*const conv_dparam[CONV_MAX + 1][CONV_MAX + 1])(const conv_sum *) = {CONV_EACH_TILE(CONV_ENTRY)};
 #undef CONV_ENTRY
 
-static inline void conv_side(size_t kt, const conv_sum *s, size_t in_channel) {
-    switch (kt) {
-    case 1: conv_side_tile(1, s, in_channel); break;
-    case 2: conv_side_tile(2, s, in_channel); break;
-    case 3: conv_side_tile(3, s, in_channel); break;
-    case 4: conv_side_tile(4, s, in_channel); break;
-    case 5: conv_side_tile(5, s, in_channel); break;
-    default: conv_side_tile(6, s, in_channel); break;
-    }
-}
+#define CONV_DEFINE_OWN(rt, kt) \
+    static void conv_own_##rt##_##kt(const conv_sum *s) { conv_own_tile(rt, kt, s); }
+#define CONV_EACH_OWN(each) CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3)
+CONV_EACH_OWN(CONV_DEFINE_OWN)
+#define CONV_ENTRY(rt, kt) [rt][kt] = conv_own_##rt##_##kt,
+static void (*const conv_own[CONV_OWN_ROWS + 1][CONV_MAX + 1])(const conv_sum *) = {CONV_EACH_OWN(CONV_ENTRY)};
+#undef CONV_ENTRY
 
 #define CONV_EACH_SLIDE(each) \
     CONV_EACH_COLUMN(each, 1) CONV_EACH_COLUMN(each, 2) CONV_EACH_COLUMN(each, 3) CONV_EACH_COLUMN(each, 5) \
@@ -344,6 +476,12 @@ static inline void conv_side(size_t kt, const conv_sum *s, size_t in_channel) {
     static void conv_stride_1_##kw##_##pt(const conv_slide *s) { conv_slide_tile(1, pt, kw, 2, s); }      \
     static void conv_stride_2_##kw##_##pt(const conv_slide *s) { conv_slide_tile(2, pt, kw, 2, s); }
 CONV_EACH_SLIDE(CONV_DEFINE_SLIDE)
+#define CONV_DEFINE_PAIR(kw, xt) \
+    static void conv_pair_##kw##_##xt(const conv_row *r) { conv_pair_tiles(kw, xt, r); }
+CONV_EACH_SLIDE(CONV_DEFINE_PAIR)
+#define CONV_ENTRY(kw, xt) [kw][xt] = conv_pair_##kw##_##xt,
+static void (*const conv_pairs[CONV_MAX_SLIDE + 1][CONV_MAX + 1])(const conv_row *) = {CONV_EACH_SLIDE(CONV_ENTRY)};
+#undef CONV_ENTRY
 /* conv_slides[st][rt][kw][pt] */
 #define CONV_ENTRY(kw, pt)                                                                  \
     [1][1][kw][pt] = conv_slide_1_##kw##_##pt, [1][2][kw][pt] = conv_slide_2_##kw##_##pt,   \

@@ -184,30 +184,35 @@ static size_t sums_beside(const conv2d *a) { return a->dilation.w == 1 ? (size_t
  * first-level cache while input channels pass by. So blocks are taken one by one and rows a few at a time, and the sums
  * of a tile wait in memory meanwhile. With few input channels, whose sums would come and go as often as the pixels,
  * the tile is made smaller instead, and choice[2] is 0. Channels that each have an input of their own (depthwise) are
- * taken CONV_SIDE at a time, with their inputs. */
+ * taken one by one, with their inputs, and need no bands of rows where one walk does for all taps. */
 static void choose(const ln_node *node, size_t n_parts, size_t choice[3]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
     const bool   divides = a->groups > 1, own = (size_t)a->groups == node->in[0].c && (size_t)a->groups == node->out.c;
     const size_t group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
-    const bool   cuts = own || node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
+    const bool   cuts = own ? a->kernel.h * a->kernel.w > CONV_OWN_ROWS * CONV_OWN_ROWS
+                            : node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
     choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
-    choice[1] = own ? CONV_SIDE
+    choice[1] = own ? 1
                     : conv_tile_rows(group_o, sums_beside(a), 1, divides,
                                      cuts ? SIZE_MAX : CONV_CACHE_BYTES / (node->out.h * row));
     const size_t rows = CONV_CACHE_BYTES / ((own ? 2 : 1) * choice[1] * row);
     choice[2] = !cuts ? 0 : rows > 0 ? rows : 1;
 }
 
+/* Sums of weights' gradients that wait in scratch, before those of biases: of a tile, or, in bands, of all. */
+static size_t sums_waiting(const sizes *s, bool bands) {
+    if (bands) return s->o * (s->taps | 1);
+    return s->sum_tile * (s->sum_rows > 0 ? s->taps | 1 : s->kh * s->kw);
+}
+
 static void prepare(const ln_node *node, ln_need *need) {
     choose(node, need->n_parts, need->choice);
-    const sizes  s = sizes_of(node, need->choice);
-    const size_t bands = need->band_rows > 0 && need->band_rows < node->out.h;
+    const sizes s = sizes_of(node, need->choice);
+    const bool  bands = need->band_rows > 0 && need->band_rows < node->out.h;
     need->grain = s.tile;
     need->sum_grain = s.sum_tile;
     need->n_packed = node->param[0].count * (need->training ? 2 : 1);
-    if (!need->training) return;
-    const size_t sums = bands ? s.o * (s.taps | 1) : s.sum_tile * (s.sum_rows > 0 ? s.taps | 1 : s.kh * s.kw);
-    need->scratch = (sums + s.o) * sizeof(lanes);
+    if (need->training) need->scratch = (sums_waiting(&s, bands) + s.o) * sizeof(lanes);
 }
 
 /* Forward: [o / tile][c][kh][kw][tile]. Input gradient: [c][kh][o of the group][kw]. */
@@ -233,11 +238,15 @@ static void pack(const ln_task *t) {
     }
 }
 
+/* Kernels of this width slide along rows, and their tiles exist. */
+static bool slides(const sizes *s) {
+    return s->sw <= 2 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][1][s->kw][1];
+}
+
 /* ---------------------------------------------------------------- forward */
 
-static void forward_rows(const conv_row *rows, size_t tile, conv_cut cut) {
+static void forward_tiles(const conv_row *rows, void (*const *tiles)(const conv_row *), conv_cut cut) {
     conv_row r = *rows;
-    void (*const *const tiles)(const conv_row *) = r.in_tap == 1 ? conv_forward[tile] : conv_dilated[tile];
     r.n = cut.n;
     tiles[cut.size](&r);
     if (cut.rest == 0) return;
@@ -245,6 +254,19 @@ static void forward_rows(const conv_row *rows, size_t tile, conv_cut cut) {
     r.out += cut.n * cut.size;
     r.n = cut.rest;
     tiles[cut.size - 1](&r);
+}
+
+/* Rows of a lone channel two at a time, where they may be. */
+static void forward_rows(const sizes *s, const conv_row *rows, size_t tile, size_t columns) {
+    conv_row     r = *rows;
+    const bool   beside = s->sh == 1 && s->sw == 1 && s->dh == 1 && slides(s);
+    const size_t pairs = tile == 1 && beside ? r.rows / 2 : 0;
+    if (pairs > 0) forward_tiles(&r, conv_pairs[s->kw], conv_cut_evenly(columns, CONV_PAIR));
+    r.in += 2 * pairs * r.in_next;
+    r.out += 2 * pairs * r.out_next;
+    r.rows -= 2 * pairs;
+    forward_tiles(&r, r.in_tap == 1 ? conv_forward[tile] : conv_dilated[tile],
+                  conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / tile)));
 }
 
 static void forward(const ln_task *t) {
@@ -268,7 +290,7 @@ static void forward(const ln_task *t) {
                                 .out_next = t->out.row,
                                 .ahead = (s.kh + 3) * t->in[0].row, /* rows that soon come */
                                 .out_channel = t->out.channel};
-            forward_rows(&r, tile, conv_cut_evenly(t->node->out.w, conv_least(CONV_MAX, CONV_TILE / tile)));
+            forward_rows(&s, &r, tile, t->node->out.w);
         }
 }
 
@@ -277,47 +299,66 @@ static void forward(const ln_task *t) {
 /* Depthwise: every output channel has an input channel of its own. */
 static bool is_own(const sizes *s) { return s->group_o == 1 && s->c == 1; }
 
-/* How many of the n channels from o the next tile takes: of one group, or several groups of one. */
-static size_t tile_at(const sizes *s, size_t o, size_t n) {
-    if (is_own(s)) return n < CONV_SIDE ? 1 : CONV_SIDE;
-    return conv_least(s->sum_tile, conv_least(n, s->group_o - o % s->group_o));
-}
-
 /* Some rows of some blocks of a task. */
 typedef struct region {
     size_t block, n_blocks, h_lo, h_hi;
 } region;
 
+/* Sums over a region of dout from channel o and of the input's channel. */
+static conv_sum sum_at(const ln_task *t, const sizes *s, const region *at, size_t o, size_t channel) {
+    return (conv_sum){.dout = view_row(&t->dout, at->block, o, at->h_lo),
+                      .in = view_row(&t->in[0], at->block, channel, at->h_lo * s->sh) - s->ph * t->in[0].row - s->pw,
+                      .adds = at->block > 0 || at->h_lo > 0,
+                      .n_blocks = at->n_blocks,
+                      .rows = at->h_hi - at->h_lo,
+                      .columns = t->node->out.w,
+                      .dout_block = t->dout.block,
+                      .dout_channel = t->dout.channel,
+                      .dout_row = t->dout.row,
+                      .in_block = t->in[0].block,
+                      .in_row_step = s->sh * t->in[0].row,
+                      .in_step = s->sw,
+                      .in_tap = s->dw};
+}
+
 /* kh × kw sums of each of tile channels, for input channel c of their group. */
 static void sum_channel(const ln_task *t, const sizes *s, const region *at, size_t o, size_t tile, size_t c,
                         lanes *sums, size_t step) {
-    const size_t       first = o / s->group_o * s->c + c;
-    const bool         own = is_own(s) && tile == CONV_SIDE;
     const size_t       most = s->dw == 1 ? conv_least(CONV_MAX, CONV_TILE / tile) : 1;
     const conv_cut     cut = conv_cut_evenly(s->kw, most);
-    conv_sum           sum = {.dout = view_row(&t->dout, at->block, o, at->h_lo),
-                              .sums_step = step,
-                              .adds = at->block > 0 || at->h_lo > 0,
-                              .n_blocks = at->n_blocks,
-                              .rows = at->h_hi - at->h_lo,
-                              .columns = t->node->out.w,
-                              .dout_block = t->dout.block,
-                              .dout_channel = t->dout.channel,
-                              .dout_row = t->dout.row,
-                              .in_block = t->in[0].block,
-                              .in_row_step = s->sh * t->in[0].row,
-                              .in_step = s->sw,
-                              .in_ahead = c + 1 < s->c ? t->in[0].channel : 0};
-    const lanes *const in = view_row(&t->in[0], at->block, first, at->h_lo * s->sh) - s->ph * t->in[0].row - s->pw;
+    conv_sum           sum = sum_at(t, s, at, o, o / s->group_o * s->c + c);
+    const lanes *const in = sum.in;
+    sum.sums_step = step;
+    sum.in_ahead = c + 1 < s->c ? t->in[0].channel : 0;
     for (size_t ky = 0; ky < s->kh; ky++)
         for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
             const size_t size = i < cut.n ? cut.size : cut.size - 1;
             sum.in = in + ky * s->dh * t->in[0].row + kx * s->dw;
             sum.sums = sums + ky * s->kw + kx;
-            if (own) conv_side(size, &sum, t->in[0].channel);
-            else conv_dparam[tile][size](&sum);
+            conv_dparam[tile][size](&sum);
             kx += size;
         }
+}
+
+/* The same for a channel with an input of its own, and the sum of dout with the first of them. */
+static void sum_own(const ln_task *t, const sizes *s, const region *at, size_t o, lanes *sums, lanes *pixels) {
+    const conv_cut     cut = conv_cut_evenly(s->kw, CONV_MAX);
+    const conv_cut     cut_h = conv_cut_evenly(s->kh, conv_least(CONV_OWN_ROWS, CONV_TILE / cut.size));
+    conv_sum           sum = sum_at(t, s, at, o, o);
+    const lanes *const in = sum.in;
+    sum.sums_step = s->kw;
+    for (size_t j = 0, ky = 0; j < cut_h.n + cut_h.rest; j++) {
+        const size_t rows = j < cut_h.n ? cut_h.size : cut_h.size - 1;
+        for (size_t i = 0, kx = 0; i < cut.n + cut.rest; i++) {
+            const size_t size = i < cut.n ? cut.size : cut.size - 1;
+            for (size_t r = 0; r < rows; r++) sum.in_rows[r] = in + (ky + r) * s->dh * t->in[0].row + kx * s->dw;
+            sum.sums = sums + ky * s->kw + kx;
+            sum.pixels = ky + kx == 0 ? pixels : NULL;
+            conv_own[rows][size](&sum);
+            kx += size;
+        }
+        ky += rows;
+    }
 }
 
 static void fold(const lanes *sums, size_t n, real *out) {
@@ -343,56 +384,57 @@ LN_INLINE void sum_pixels(const ln_task *t, size_t o, const int n, lanes *sums) 
     }
 }
 
-/* The lanes are folded when the last row is in. */
-static void sum_bias(const ln_task *t, lanes *sums, real *dbias) {
+static void sum_bias(const ln_task *t, lanes *pixels) {
     size_t o = t->c_lo;
-    for (; o + 4 <= t->c_hi; o += 4) sum_pixels(t, o, 4, sums + (o - t->c_lo));
-    for (; o < t->c_hi; o++) sum_pixels(t, o, 1, sums + (o - t->c_lo));
-    for (o = t->c_lo; o < t->c_hi && t->h_hi == t->node->out.h; o++) dbias[o] = lanes_sum(sums + (o - t->c_lo));
+    for (; o + 4 <= t->c_hi; o += 4) sum_pixels(t, o, 4, pixels + o);
+    for (; o < t->c_hi; o++) sum_pixels(t, o, 1, pixels + o);
 }
 
 /* A tile of channels from o, all of its input channels one by one: each is done with before the next. */
-static void sum_tile(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums) {
+static void sum_tile(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums, lanes *pixels) {
     const size_t area = s->kh * s->kw;
     const region all = {0, t->n_blocks, t->h_lo, t->h_hi};
     real *const  dweight = t->dparam[0];
     for (size_t c = 0; c < s->c; c++) {
-        sum_channel(t, s, &all, o, tile, c, sums, area);
+        if (is_own(s)) sum_own(t, s, &all, o, sums, pixels);
+        else sum_channel(t, s, &all, o, tile, c, sums, area);
         for (size_t i = 0; i < tile; i++) fold(sums + i * area, area, dweight + (o + i) * s->taps + c * area);
     }
 }
 
 /* The same a band of rows at a time, with the sums of all input channels side by side. */
-static void sum_bands(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums) {
+static void sum_bands(const ln_task *t, const sizes *s, size_t o, size_t tile, lanes *sums, lanes *pixels) {
     const size_t area = s->kh * s->kw, rows = s->sum_rows > 0 ? s->sum_rows : t->h_hi - t->h_lo;
     real *const  dweight = t->dparam[0];
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t h = t->h_lo; h < t->h_hi; h += rows) {
             const region band = {b, 1, h, conv_least(h + rows, t->h_hi)};
-            for (size_t c = 0; c < s->c; c++) sum_channel(t, s, &band, o, tile, c, sums + c * area, s->taps | 1);
+            if (is_own(s)) sum_own(t, s, &band, o, sums, pixels);
+            else
+                for (size_t c = 0; c < s->c; c++) sum_channel(t, s, &band, o, tile, c, sums + c * area, s->taps | 1);
         }
     for (size_t i = 0; i < tile && t->h_hi == t->node->out.h; i++)
         fold(sums + i * (s->taps | 1), s->taps, dweight + (o + i) * s->taps);
 }
 
+/* Lanes are folded when the last row is in. */
 static void dparam(const ln_task *t) {
     const sizes  s = sizes_of(t->node, t->choice);
-    const bool   whole = t->h_lo == 0 && t->h_hi == t->node->out.h;
-    lanes *const sums = t->scratch;
+    const bool   whole = t->h_lo == 0 && t->h_hi == t->node->out.h, biases = t->node->n_params > 1;
+    lanes *const sums = t->scratch, *const pixels = sums + sums_waiting(&s, !whole);
+    real *const dbias = t->dparam[1];
     for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
-        tile = tile_at(&s, o, t->c_hi - o);
-        if (!whole) sum_bands(t, &s, o, tile, sums + o * (s.taps | 1));
-        else if (s.sum_rows > 0) sum_bands(t, &s, o, tile, sums);
-        else sum_tile(t, &s, o, tile, sums);
+        tile = conv_least(s.sum_tile, conv_least(t->c_hi - o, s.group_o - o % s.group_o));
+        lanes *const sum = biases ? pixels + o : NULL;
+        if (!whole) sum_bands(t, &s, o, tile, sums + o * (s.taps | 1), sum);
+        else if (s.sum_rows > 0) sum_bands(t, &s, o, tile, sums, sum);
+        else sum_tile(t, &s, o, tile, sums, sum);
     }
-    if (t->node->n_params > 1) sum_bias(t, whole ? sums : sums + s.o * (s.taps | 1) + t->c_lo, t->dparam[1]);
+    if (biases && !is_own(&s)) sum_bias(t, pixels);
+    for (size_t o = t->c_lo; o < t->c_hi && biases && t->h_hi == t->node->out.h; o++) dbias[o] = lanes_sum(pixels + o);
 }
 
 /* --------------------------------------------------------- input gradient */
-
-static bool slides(const sizes *s) {
-    return s->sw <= 2 && s->dw == 1 && s->kw <= CONV_MAX_SLIDE && conv_slides[1][1][s->kw][1];
-}
 
 /* Rows of dout with a tap in row r of the padded input: n of them from lo, every step-th, the first with its row ky;
  * the next ones' rows of the kernel fall by fall. */
@@ -422,46 +464,70 @@ static rows_behind rows_behind_of(const sizes *s, size_t r, size_t out_h) {
 static conv_slide slide_at(const ln_task *t, const sizes *s, size_t b, size_t c, size_t first, size_t h) {
     const size_t      ky_step = s->group_o * s->kw;
     const rows_behind rows = rows_behind_of(s, h + s->ph, t->node->out.h);
-    return (conv_slide){.weights = (const real *)t->packed + s->o * s->taps + (c * s->kh + rows.ky) * ky_step,
-                        .dout = view_row(&t->dout, b, first, rows.lo),
-                        .din = view_row(&t->din[0], b, c, h) - s->pw,
+    return (conv_slide){.weights = {(const real *)t->packed + s->o * s->taps + (c * s->kh + rows.ky) * ky_step},
+                        .dout = {view_row(&t->dout, b, first, rows.lo)},
+                        .din = {view_row(&t->din[0], b, c, h) - s->pw},
                         .n_rows = rows.n,
                         .o = s->group_o,
+                        .din_ahead = CONV_AHEAD * t->din[0].row,
                         .weights_row = -(ptrdiff_t)(rows.fall * ky_step),
                         .dout_channel = t->dout.channel,
                         .dout_row = rows.step * t->dout.row};
 }
 
-/* All strips of a row; moves slide along. */
+/* All strips of a row, or of two: at once, unless the many rows of dout behind them are walked again for each part of a
+ * lane, and should still be in the cache. */
 static void slide_rows(const sizes *s, conv_cut cut, conv_slide *slide, size_t n_rows) {
-    const bool slides_by = slides(s);
-    for (size_t i = 0; i < cut.n + cut.rest && slide->n_rows > 0; i++) {
+    for (size_t i = 0; i < cut.n + cut.rest; i += slide->n, slide->begins = false) {
         const size_t size = i < cut.n ? cut.size : cut.size - 1;
-        lanes *const din = slide->din;
-        if (slides_by) conv_slides[s->sw][n_rows][s->kw][size](slide);
-        else
-            for (size_t kx = 0; kx < s->kw; kx++, slide->din += s->dw - 1) conv_scatter(size, slide, s->kw, kx, s->sw);
-        slide->dout += size;
-        slide->din = din + size * s->sw;
+        slide->n = LN_WIDTH < LN_LANES && s->group_o > 1 ? 1 : i < cut.n ? cut.n : cut.rest;
+        conv_slides[s->sw][n_rows][s->kw][size](slide);
+        for (size_t r = 0; r < n_rows; r++) {
+            slide->dout[r] += slide->n * size;
+            slide->din[r] += slide->n * size * s->sw;
+        }
     }
+}
+
+/* The same of one row by any stride, tap by tap. */
+static void scatter_row(const sizes *s, conv_cut cut, conv_slide *slide) {
+    for (size_t i = 0; i < cut.n + cut.rest; i++) {
+        const size_t size = i < cut.n ? cut.size : cut.size - 1;
+        lanes *const din = slide->din[0];
+        for (size_t kx = 0; kx < s->kw; kx++, slide->din[0] += s->dw - 1) conv_scatter(size, slide, s->kw, kx, s->sw);
+        slide->dout[0] += size;
+        slide->din[0] = din + size * s->sw;
+    }
+}
+
+/* Zeros for a row that is to be set: all of it, or what sliding does not set itself. */
+static void begin_row(const ln_task *t, const sizes *s, conv_slide *row) {
+    const size_t columns = t->node->in[0].w + 2 * s->pw, reached = (t->node->out.w - 1) * s->sw + s->kw;
+    if (t->write[0] != LN_SET) return;
+    row->sets = row->begins = row->n_rows > 0 && slides(s) && s->kw >= s->sw;
+    const size_t set = row->sets ? reached : 0;
+    if (set < columns) memset(row->din[0] + set, 0, (columns - set) * sizeof *row->din[0]);
+}
+
+static void add_row(const sizes *s, conv_cut cut, conv_slide *row) {
+    if (row->n_rows == 0) return;
+    if (slides(s)) slide_rows(s, cut, row, 1);
+    else scatter_row(s, cut, row);
 }
 
 /* Both rows at once where they may be. */
 static void dinput_rows(const ln_task *t, const sizes *s, conv_cut cut, conv_slide *one, conv_slide *other) {
-    const size_t columns = t->node->in[0].w + 2 * s->pw;
-    if (t->write[0] == LN_SET) {
-        memset(one->din, 0, columns * sizeof *one->din);
-        if (other) memset(other->din, 0, columns * sizeof *other->din);
-    }
-    if (other && CONV_SLIDE_ROWS == 2 && one->n_rows == other->n_rows && slides(s)) {
-        one->other_weights = other->weights - one->weights;
-        one->other_dout = other->dout - one->dout;
-        one->other_din = other->din - one->din;
+    begin_row(t, s, one);
+    if (other) begin_row(t, s, other);
+    if (other && CONV_SLIDE_ROWS == 2 && one->n_rows == other->n_rows && one->n_rows > 0 && slides(s)) {
+        one->weights[1] = other->weights[0];
+        one->dout[1] = other->dout[0];
+        one->din[1] = other->din[0];
         slide_rows(s, cut, one, 2);
         return;
     }
-    slide_rows(s, cut, one, 1);
-    if (other) slide_rows(s, cut, other, 1);
+    add_row(s, cut, one);
+    if (other) add_row(s, cut, other);
 }
 
 /* Channels in pairs; of one that is left, rows from above with those from below, which as many rows of dout reach. */
