@@ -83,11 +83,10 @@ static bool start_side(bench *b, side *s, const ln_data *data, ln_error *error) 
 }
 
 static bool open_all(bench *b, ln_error *error) {
-    b->recipe.item[KEY_data_test].text = "none";
-    b->recipe.item[KEY_data_val].number = 0;
     b->batch = (size_t)b->recipe.item[KEY_data_batch].number;
     b->all.model = recipe_model(&b->recipe, b->all.context, error);
-    if (!b->all.model || !recipe_open(&b->recipe, b->all.context, b->all.model, &b->opened, error)) return false;
+    if (!b->all.model || !recipe_open_training(&b->recipe, b->all.context, b->all.model, &b->opened, error))
+        return false;
     return start_side(b, &b->all, b->opened.train, error);
 }
 

@@ -74,10 +74,10 @@ static int check_recipe(recipe *r, ln_context *context, size_t images, ln_error 
     recipe_data    data = {0};
     progress       bar = progress_start();
     const uint64_t seed = (uint64_t)r->item[KEY_train_seed].number;
-    r->item[KEY_data_test].text = "none";
-    ln_model *model = recipe_model(r, context, error);
-    ln_check *check = NULL;
-    if (model && recipe_open(r, context, model, &data, error) && ln_model_initialize(model, seed, error) == LN_OK)
+    ln_model      *model = recipe_model(r, context, error);
+    ln_check      *check = NULL;
+    if (model && recipe_open_training(r, context, model, &data, error) &&
+        ln_model_initialize(model, seed, error) == LN_OK)
         check = ln_check_watched(model, data.train, images, seed, show_progress, &bar, error);
     progress_clear(&bar);
     const int status = check ? report(check) : say_error(error);

@@ -1,5 +1,5 @@
 /* cmd_help.c: linnet help [WORD]: whatever the command has a word for: verbs, layers, losses, optimizers, schedules,
- * inits, augmentations, their arguments, a recipe's keys, names of images. */
+ * inits, augmentations, generators, their arguments, a recipe's keys, names of images. */
 #include "cli.h"
 #include "images.h"
 #include "recipe.h"
@@ -23,6 +23,10 @@ static const char augmentation_line[] =
     "data.augment takes one, such as shift 2, or a list, whose kinds are done in its order; on\n"
     "the command line they have commas between: augment=\"KIND ..., KIND ...\".";
 
+static const char generator_line[] =
+    "data.name and data.test take one: points n=211 noise=0.3. linnet help images says what\n"
+    "else they take.";
+
 static const struct {
     ln_kind     kind;
     const char *one, *many, *note;
@@ -33,6 +37,7 @@ static const struct {
     {LN_KIND_SCHEDULE, "schedule", "schedules", NULL},
     {LN_KIND_INIT, "init", "inits", init_line},
     {LN_KIND_AUGMENTATION, "augmentation", "augmentations", augmentation_line},
+    {LN_KIND_DATA, "generator", "generators", generator_line},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds, HELP = 400 };
 

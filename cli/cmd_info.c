@@ -79,6 +79,7 @@ static int info_recipe(const arguments *a, ln_error *error) {
         ln_train_options train = recipe_training(&r);
         const bool       all = strcmp(r.item[KEY_data_batch].text, "all") == 0;
         if (all) train.batch = ALL_FOR_EXAMPLE;
+        if (model && !recipe_check_training(&r, model, NULL, error)) ln_model_free(model), model = NULL;
         if (context) status = describe(context, model, &train, error);
         if (all && status == STATUS_OK)
             printf("\nbatch: all takes every training image in one step, and how many those are only the data know: "

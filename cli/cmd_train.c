@@ -51,7 +51,7 @@ typedef struct training {
 
 static double whole(const training *t, recipe_key key) { return t->recipe.item[key].number; }
 
-/* A row every log_steps steps: training alone. */
+/* A row every log_steps steps: training alone, and no epoch. */
 static bool log_step(training *t, const ln_progress *now) {
     const size_t every = (size_t)whole(t, KEY_train_log_steps);
     if (every == 0) return true;
@@ -62,18 +62,45 @@ static bool log_step(training *t, const ln_progress *now) {
     sum->n = n;
     if (now->total_step % every != 0) return true;
     ln_progress row = *now;
+    row.epoch = 0;
     row.train = *sum;
     row.train.accuracy = (double)sum->n_correct / (double)n;
     *sum = (ln_metrics){0};
     return run_folder_row(&t->run, &row, &t->io_error);
 }
 
-/* After the first measured epoch: why its loss is what guessing gives. */
+/* After a measured epoch: why its loss is what guessing gives. */
 static void say_stalled(const training *t, const ln_progress *now) {
-    say("warning: nothing is learnt: the loss stays at %.4g, as after epoch %zu every image still gets the same "
-        "outputs and the weights are as they were; they are probably too small for gradients to pass, or the rate is: "
-        "try another init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is lost)",
-        now->train.loss, now->epoch, t->recipe.file);
+    const char *const file = t->recipe.file;
+    const double      loss = now->train.loss;
+    switch (now->stalled) {
+    case LN_STALL_NONE: return;
+    case LN_STALL_NOTHING:
+        say("warning: nothing is learnt: the loss stays at %.4g, as from the first step to epoch %zu every image gets "
+            "the very same outputs: a layer lets nothing through, as dropout 1 does, or weights of 0 (linnet check %s "
+            "shows where the signal is lost)",
+            loss, now->epoch, file);
+        return;
+    case LN_STALL_SMALL:
+        say("warning: nothing is learnt: the loss stays at %.4g, as after epoch %zu every image still gets the same "
+            "outputs and the weights are as they were; they are probably too small for gradients to pass, or the rate "
+            "is: try another init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is "
+            "lost)",
+            loss, now->epoch, file);
+        return;
+    case LN_STALL_LOST:
+        say("warning: nothing is learnt: the loss is %.4g, as after epoch %zu every image gets the same outputs, which "
+            "at the first step were not the same: the rate is probably too high for these weights: try a lower lr, "
+            "such as a tenth of it, or another init or seed",
+            loss, now->epoch);
+        return;
+    case LN_STALL_GUESSING:
+        say("warning: nothing is learnt so far: the loss of epoch %zu is %.4g, and %.2f %% of its images were right, "
+            "where always naming the most frequent class gets %.2f %%: the rate is probably too low for these weights, "
+            "or too high: try ten times the lr or a tenth of it, or another init (linnet check %s shows how large the "
+            "gradients are)",
+            now->epoch, loss, 100 * now->train.accuracy, 100 * now->most_frequent, file);
+    }
 }
 
 static void print_stopped(const training *t, const ln_progress *now) {
@@ -99,7 +126,7 @@ static bool on_epoch(training *t, const ln_progress *now) {
     if (now->best) t->best_epoch = now->epoch;
     if (now->monitor_best) t->restored = *now;
     progress_epoch(&t->progress, now);
-    if (now->stalled) say_stalled(t, now);
+    say_stalled(t, now);
     if (now->stopped) print_stopped(t, now);
     return keep(t, now);
 }
@@ -192,7 +219,8 @@ static void print_result(const training *t) {
     const bool         is_test = now->has_test;
     const ln_metrics  *m = is_test ? &now->test : now->has_validation ? &now->validation : &now->train;
     if (restored) printf("the weights of epoch %zu, whose %s is the best, are put back\n", now->epoch, now->monitor);
-    if (t->best_epoch) printf("best weights (epoch %zu on the validation images) in %s\n", t->best_epoch, t->run.best);
+    if (t->best_epoch)
+        printf("the weights of epoch %zu, whose val_accuracy is the best, in %s\n", t->best_epoch, t->run.best);
     printf("weights in %s\n", t->run.last);
     printf("%zu %s image%s, %zu correct (%.2f %%)\n", m->n,
            is_test               ? "test"
@@ -260,7 +288,14 @@ const verb verb_train = {
     .help = "Trains the model of RECIPE (YAML) and writes runs/NAME/: recipe.yaml (every value\n"
             "as used), results.csv (a row an epoch, or as train.every and train.log_steps\n"
             "say), weights/last.safetensors and, when the recipe splits off validation\n"
-            "images, weights/best.safetensors.\n"
+            "images, weights/best.safetensors (of the highest val_accuracy; among equals of\n"
+            "the lowest val_loss).\n"
+            "\n"
+            "results.csv has the columns epoch (empty in the rows of train.log_steps), step\n"
+            "(counted through all epochs), seconds (of training in this epoch so far), lr (of\n"
+            "the last step), then loss and accuracy: train_ of the epoch's images while the\n"
+            "weights change, or of those since the last row of train.log_steps; val_ and test_\n"
+            "of all validation and test images after the epoch, or empty.\n"
             "\n"
             "  name=NAME       of the run's folder; otherwise the next free number\n"
             "  project=FOLDER  where run folders are made (runs)\n"

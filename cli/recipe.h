@@ -49,9 +49,13 @@ ln_train_options recipe_training(const recipe *r);
 
 typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; /* the last two may be NULL */
 
-/* Opens the data, checks that they fit the model, splits off the validation part, and tells the model how to
- * preprocess. False on error; recipe_data_free what it filled in any case. */
+/* Opens the data, checks that they fit the model and that it can be trained on them, splits off the validation part,
+ * and tells the model how to preprocess. False on error; recipe_data_free what it filled in any case. */
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
+/* The same for a verb that measures nothing: without the test images, and whatever chooses by them. */
+bool recipe_open_training(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
+/* Would the recipe's training begin? data are what it opened, or NULL: what depends on the images is not looked at. */
+bool recipe_check_training(recipe *r, ln_model *model, const recipe_data *data, ln_error *error);
 void recipe_data_free(recipe_data *data);
 
 /* The whole recipe as YAML with every default and override in place; reading it gives the same recipe. */

@@ -93,13 +93,6 @@ static bool check_whole_batch(recipe *r, const ln_data *train, ln_error *error) 
                        batch->number);
 }
 
-/* What is monitored must be measured. */
-static bool check_monitor(recipe *r, const recipe_data *data, ln_error *error) {
-    const recipe_item *monitor = &r->item[KEY_train_monitor];
-    return ln_monitor_check(monitor->text, data->validation, data->test, error) == LN_OK ||
-           recipe_blame(r, monitor, error);
-}
-
 ln_train_options recipe_training(const recipe *r) {
     const recipe_item *item = r->item;
     ln_train_options   o = LN_TRAIN_OPTIONS;
@@ -123,22 +116,62 @@ ln_train_options recipe_training(const recipe *r) {
     return o;
 }
 
-bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
-    const recipe_item *name = &r->item[KEY_data_name], *val = &r->item[KEY_data_val];
-    *data = (recipe_data){0};
+/* The library names the option that is to blame as recipes call their keys. */
+static bool check_options(recipe *r, ln_model *model, const ln_data *train, const ln_train_options *options,
+                          ln_error *error) {
+    const char *option = NULL;
+    if (ln_train_check(model, train, options, &option, error) == LN_OK) return true;
+    for (size_t k = 0; k < KEY_COUNT && option; k++)
+        if (strcmp(recipe_rules[k].name, option) == 0) return recipe_blame(r, &r->item[k], error);
+    return false;
+}
+
+bool recipe_check_training(recipe *r, ln_model *model, const recipe_data *data, ln_error *error) {
+    ln_train_options options = recipe_training(r);
+    if (!data) options.monitor = NULL; /* which images there will be is not known */
+    else options.validation = data->validation, options.test = data->test;
+    return check_options(r, model, data ? data->train : NULL, &options, error);
+}
+
+static bool open_train(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
+    const recipe_item *name = &r->item[KEY_data_name];
     data->train = ln_data_open(context, name->text, "train", NULL, error);
     if (!data->train) return recipe_blame(r, name, error);
-    if (!keep(r, data->train, KEY_data_rows, error) || !fits(r, model, data->train, name, error)) return false;
-    if (!open_test(r, context, data, error)) return false;
+    return keep(r, data->train, KEY_data_rows, error) && fits(r, model, data->train, name, error);
+}
+
+static bool refuse_split(recipe *r, ln_error *error) {
+    const ln_error     found = *error;
+    const recipe_item *val = &r->item[KEY_data_val];
+    if (found.status != LN_E_SHAPE) return recipe_blame(r, val, error);
+    return recipe_fail(r, val, error, "data.val is %.40s, and %.300s", val->text, found.message);
+}
+
+/* With all images in their places. */
+static bool split(recipe *r, ln_model *model, recipe_data *data, ln_error *error) {
+    const recipe_item *val = &r->item[KEY_data_val];
+    if (val->number > 0) {
+        data->validation = ln_data_split(data->train, val->number, (uint64_t)r->item[KEY_train_seed].number, error);
+        if (!data->validation) return refuse_split(r, error);
+    }
+    return check_whole_batch(r, data->train, error) && preprocess(r, model, data->train, error);
+}
+
+bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
+    *data = (recipe_data){0};
+    if (!open_train(r, context, model, data, error) || !open_test(r, context, data, error)) return false;
     if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) ||
                        !fits(r, model, data->test, &r->item[KEY_data_test], error)))
         return false;
-    if (val->number > 0) {
-        data->validation = ln_data_split(data->train, val->number, (uint64_t)r->item[KEY_train_seed].number, error);
-        if (!data->validation) return recipe_blame(r, val, error);
-    }
-    return check_whole_batch(r, data->train, error) && check_monitor(r, data, error) &&
-           preprocess(r, model, data->train, error);
+    return split(r, model, data, error) && recipe_check_training(r, model, data, error);
+}
+
+bool recipe_open_training(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
+    ln_train_options options = recipe_training(r);
+    options.monitor = NULL;
+    *data = (recipe_data){0};
+    return open_train(r, context, model, data, error) && split(r, model, data, error) &&
+           check_options(r, model, data->train, &options, error);
 }
 
 void recipe_data_free(recipe_data *data) {

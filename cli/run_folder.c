@@ -122,7 +122,8 @@ static bool append(const run_folder *run, const text *row, ln_error *error) {
 
 bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
     text row = {0};
-    text_add(&row, "%zu,%zu,%.6f,%.9g", now->epoch, now->total_step, now->seconds, now->lr);
+    if (now->epoch) text_add(&row, "%zu", now->epoch);
+    text_add(&row, ",%zu,%.6f,%.9g", now->total_step, now->seconds, now->lr);
     add_metrics(&row, true, &now->train);
     add_metrics(&row, now->has_validation, &now->validation);
     add_metrics(&row, now->has_test, &now->test);

@@ -16,7 +16,7 @@ typedef struct run_folder {
 /* Makes project/name, where name NULL is the next free number, and writes the recipe and the table's heading. */
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
                      ln_error *error);
-/* One row of results.csv: wholly written or not at all. */
+/* One row of results.csv: wholly written or not at all. Epoch 0: of some steps, and its first column stays empty. */
 bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error);
 /* Removes what was made: training never began. */
 void run_folder_discard(run_folder *run);

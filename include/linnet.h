@@ -236,6 +236,15 @@ LN_API ln_model *ln_model_load(ln_context *context, const char *path, ln_error *
 
 typedef struct ln_metrics { double loss, accuracy; size_t n, n_correct; } ln_metrics; /* loss: mean per image */
 
+/* Signs that nothing is learnt: what is the matter with the outputs. */
+typedef enum ln_stall {
+    LN_STALL_NONE,
+    LN_STALL_NOTHING,  /* the very same outputs for all images, from the first step on: a layer lets nothing through */
+    LN_STALL_SMALL,    /* as good as the same, from the first step on: the weights are too small, or the rate is */
+    LN_STALL_LOST,     /* they differed at the first step, and no longer do: the rate is probably too high */
+    LN_STALL_GUESSING  /* in the whole epoch no more hits than by naming one class, but for luck */
+} ln_stall;
+
 typedef struct ln_progress {
     size_t     epoch, n_epochs;      /* epoch counts from 1 */
     size_t     step, n_steps;        /* within the epoch, after this step */
@@ -251,8 +260,8 @@ typedef struct ln_progress {
     const char *monitor;             /* the column that early stopping looks at: "val_loss" */
     bool       monitor_best;         /* no measurement before had a better one */
     bool       stopped;              /* early stopping ends training here */
-    bool       stalled;              /* of the first measurement: all images get the same outputs, and the weights are
-                                      * as long as they were: probably they are too small, or the rate is */
+    ln_stall   stalled;              /* of a measured epoch: is nothing learnt? It is said once in a training */
+    double     most_frequent;        /* share of the training images that are of the most frequent class */
 } ln_progress;
 
 typedef struct ln_train_options {
@@ -283,7 +292,7 @@ typedef struct ln_train_options {
      * broken off ends with the parameters that had the best monitor. */
     const char *monitor;
     size_t      patience;
-    double      min_delta;
+    double      min_delta; /* refused without patience */
     bool        restore_best;
     /* After each step (epoch_done false) and each measured epoch; return false to stop with the weights as they are. */
     bool (*progress)(void *user, const ln_progress *progress);
@@ -296,6 +305,11 @@ typedef struct ln_train_options {
 /* Trains model on data from the weights it has (draw them first). LN_E_NOT_FINITE names step, layer, tensor, likely
  * cause and remedy, and leaves the weights from before that step; LN_E_INTERRUPTED when progress returned false. */
 LN_API ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options *options, ln_error *error);
+/* Would such a training begin? Refuses what ln_train refuses before its first step, but for lack of memory. data may be
+ * NULL: then what depends on the images is not looked at. *option (may be NULL) becomes the name of the option that is
+ * to blame, "schedule", or NULL where it is none of them. */
+LN_API ln_status ln_train_check(ln_model *model, const ln_data *data, const ln_train_options *options,
+                                const char **option, ln_error *error);
 /* Is there such a monitor, and does a training with these images measure it? */
 LN_API ln_status ln_monitor_check(const char *monitor, bool has_validation, bool has_test, ln_error *error);
 
@@ -400,10 +414,10 @@ LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, const char *op
 
 /* ---------------------------------------------------------------- the catalogue */
 
-/* Layers, losses, optimizers, schedules, inits and augmentations with their arguments (first its own, then what every
- * schedule or every layer with parameters takes), for help texts and completion. */
+/* Layers, losses, optimizers, schedules, inits, augmentations and drawn data sets with their arguments (first its own,
+ * then what every schedule, layer with parameters or data set takes), for help texts and completion. */
 typedef enum ln_kind {
-    LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT, LN_KIND_AUGMENTATION
+    LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT, LN_KIND_AUGMENTATION, LN_KIND_DATA
 } ln_kind;
 LN_API size_t      ln_catalogue_count(ln_kind kind);
 LN_API const char *ln_catalogue_name(ln_kind kind, size_t i);

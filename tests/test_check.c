@@ -236,6 +236,18 @@ static void test_small_weights(void **state) {
     checked_free(&c);
 }
 
+/* A layer without parameters whose values are the same, though its inputs are not, is named as the one to look at. */
+static void test_nothing_gets_through(void **state) {
+    (void)state;
+    checked c;
+    check_model(&c, (ln_shape){1, 8, 8}, (const char *[]){"flatten", "linear 9", "dropout 1", "tanh", "linear 2", NULL},
+                no_change);
+    assert_non_null(strstr(c.check->layers[2].warning, "lets nothing through"));
+    assert_null(strstr(c.check->layers[3].warning, "lets nothing through"));
+    assert_null(strstr(c.check->layers[4].warning, "lets nothing through"));
+    checked_free(&c);
+}
+
 static void test_saturation(void **state) {
     (void)state;
     checked c;
@@ -330,19 +342,13 @@ static void test_lenet5_is_healthy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drawn_networks),
-        cmocka_unit_test(test_what_it_says),
-        cmocka_unit_test(test_wrong_gradient),
-        cmocka_unit_test(test_it_only_looks),
-        cmocka_unit_test(test_not_finite_fails),
-        cmocka_unit_test(test_small_weights),
-        cmocka_unit_test(test_saturation),
-        cmocka_unit_test(test_dead_channels),
-        cmocka_unit_test(test_vanishing_gradients),
-        cmocka_unit_test(test_lenet5_is_healthy),
-        cmocka_unit_test(test_bounds_of_arguments),
-        cmocka_unit_test(test_sunken_elu),
-        cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_drawn_networks),       cmocka_unit_test(test_what_it_says),
+        cmocka_unit_test(test_wrong_gradient),       cmocka_unit_test(test_it_only_looks),
+        cmocka_unit_test(test_not_finite_fails),     cmocka_unit_test(test_small_weights),
+        cmocka_unit_test(test_nothing_gets_through), cmocka_unit_test(test_saturation),
+        cmocka_unit_test(test_dead_channels),        cmocka_unit_test(test_vanishing_gradients),
+        cmocka_unit_test(test_lenet5_is_healthy),    cmocka_unit_test(test_bounds_of_arguments),
+        cmocka_unit_test(test_sunken_elu),           cmocka_unit_test(test_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,8 @@ static void test_schedule_refusals(void **state) {
         {"cosine min=0.5", "min=0.5 is greater than the optimizer's lr=0.4"},
         {"reduce_on_plateau min_lr=0.5", "min_lr=0.5 is greater than the optimizer's lr=0.4"},
         {"one_cycle three_phase=true pct_start=0.6", "pct_start=0.6 with three_phase=true"},
+        {"reduce_on_plateau factor=1", "factor=1 lowers no rate"},
+        {"multistep 2,2.5", "milestone 2.5 is no whole number"},
         {"constant warmup=5", "warmup=5 leaves nothing of 5 epochs"},
     };
     static const char *const wrong[][2] = {

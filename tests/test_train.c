@@ -453,6 +453,51 @@ static void test_wrong_options(void **state) {
     small_free(&s);
 }
 
+/* What ln_train refuses it refuses, too, without the images as far as it can, and says which option is to blame. */
+static void test_check_names_option(void **state) {
+    (void)state;
+    small                  s = small_new(1);
+    const ln_train_options good = LN_TRAIN_OPTIONS;
+    ln_train_options       o[8];
+    const struct {
+        const char *option;
+        bool        needs_data; /* to see it */
+    } wanted[8] = {{NULL, false},        {"batch", false},    {"min_delta", false}, {"monitor", false},
+                   {"optimizer", false}, {"schedule", false}, {"augment", true},    {"clip_norm", false}};
+    for (size_t i = 0; i < 8; i++) o[i] = good;
+    o[1].batch = 0, o[2].min_delta = 0.1, o[3].monitor = "val_loss", o[4].optimizer = "sgd", o[5].epochs = 3;
+    o[5].schedule = "cosine warmup=3", o[6].augment = "shift 65535", o[7].clip_norm = -1;
+    for (size_t i = 0; i < 8; i++)
+        for (int with = 0; with < 2; with++) {
+            const char     *option = "unset";
+            ln_error        error = {0};
+            const bool      fine = i == 0 || (wanted[i].needs_data && !with);
+            const ln_status status = ln_train_check(s.model, with ? s.data : NULL, &o[i], &option, &error);
+            assert_int_equal(status == LN_OK, fine);
+            if (fine) assert_null(option);
+            else assert_string_equal(option, wanted[i].option);
+            assert_int_equal(ln_train_check(s.model, with ? s.data : NULL, &o[i], NULL, NULL), status);
+        }
+    small_free(&s);
+}
+
+/* A model in which nothing can be learnt. */
+static void test_nothing_to_learn(void **state) {
+    (void)state;
+    ln_context *const      context = net_context(NULL, 1);
+    const ln_train_options o = LN_TRAIN_OPTIONS;
+    const char *const      lines[2][4] = {{"flatten", "linear 3 frozen=true", "linear 2 frozen=true", NULL},
+                                          {"flatten", "relu", NULL}};
+    for (size_t i = 0; i < 2; i++) {
+        ln_error        error = {0};
+        ln_model *const model = net_model(context, (ln_shape){2, 1, 1}, lines[i]);
+        assert_int_equal(ln_train_check(model, NULL, &o, NULL, &error), LN_E_ARGUMENT);
+        if (!strstr(error.message, i ? "no layer has parameters" : "are frozen")) fail_msg("%s", error.message);
+        ln_model_free(model);
+    }
+    ln_context_free(context);
+}
+
 static void test_wrong_words(void **state) {
     (void)state;
     small             s = small_new(1);
@@ -734,7 +779,9 @@ static void test_stalled(void **state) {
             o.optimizer = is_still ? "sgd lr=1e-6" : "sgd lr=0.1";
             assert_int_equal(ln_train(s.model, s.data, &o, NULL), LN_OK);
             for (size_t i = 0; i < t.calls; i++)
-                assert_int_equal(t.seen[i].stalled, is_small && t.seen[i].epoch_done && t.seen[i].epoch == 1);
+                assert_int_equal(t.seen[i].stalled, is_small && t.seen[i].epoch_done && t.seen[i].epoch == 1
+                                                        ? LN_STALL_SMALL
+                                                        : LN_STALL_NONE);
             small_free(&s);
         }
 }
@@ -982,6 +1029,8 @@ int main(void) {
         cmocka_unit_test(test_overflow_is_named),
         cmocka_unit_test(test_loss_out_of_its_domain),
         cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_check_names_option),
+        cmocka_unit_test(test_nothing_to_learn),
         cmocka_unit_test(test_wrong_words),
         cmocka_unit_test(test_wrong_data),
         cmocka_unit_test(test_progress),

@@ -143,9 +143,8 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
     ln_fp_leave(mode);
     if (!n_taken || n_taken >= data->n) {
         ln_fail(error, LN_E_SHAPE,
-                "split: fraction %g of %zu images is %zu, which leaves one side without "
-                "images: choose another fraction",
-                fraction, data->n, n_taken);
+                "%g of %zu image%s is %zu, which leaves one side of a split without images: choose another part",
+                fraction, data->n, data->n == 1 ? "" : "s", n_taken);
         return NULL;
     }
     const size_t n_kept = data->n - n_taken;

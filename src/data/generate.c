@@ -33,7 +33,7 @@ typedef struct drawing {
 } drawing;
 
 typedef struct generator {
-    const char    *name;
+    const char    *name, *help;
     const ln_attr *attrs;
     void (*shape)(const generator_args *args, ln_data_parts *parts); /* all but n, pixels and labels */
     int (*draw)(const drawing *d, ln_random *random, void *image);   /* the class */
@@ -76,21 +76,21 @@ static const ln_attr picture_attrs[] = {{.key = "c",
                                          .preset = 3,
                                          .low = 1,
                                          .high = 1024,
-                                         .help = "channels"},
+                                         .help = "channels of a picture"},
                                         {.key = "h",
                                          .type = LN_ATTR_INT,
                                          .offset = offsetof(generator_args, h),
                                          .preset = 32,
                                          .low = 1,
                                          .high = 4096,
-                                         .help = "rows"},
+                                         .help = "rows of a picture"},
                                         {.key = "w",
                                          .type = LN_ATTR_INT,
                                          .offset = offsetof(generator_args, w),
                                          .preset = 32,
                                          .low = 1,
                                          .high = 4096,
-                                         .help = "columns"},
+                                         .help = "columns of a picture"},
                                         {.key = "classes",
                                          .type = LN_ATTR_INT,
                                          .offset = offsetof(generator_args, classes),
@@ -161,24 +161,26 @@ static int draw_picture(const drawing *d, ln_random *random, void *image) {
 
 /* --------------------------------------------------------------- generators */
 
-static const generator generators[] = {{"points", point_attrs, shape_points, draw_point},
-                                       {"pictures", picture_attrs, shape_pictures, draw_picture}};
+static const generator generators[] = {
+    {"points", "points in the plane (2x1x1), of two classes that mix along a diagonal", point_attrs, shape_points,
+     draw_point},
+    {"pictures", "a pattern for each class, and noise on it", picture_attrs, shape_pictures, draw_picture}};
 enum { N_GENERATORS = sizeof generators / sizeof *generators };
 
-static const ln_attr common_attrs[] = {{.key = "n",
-                                        .type = LN_ATTR_INT,
-                                        .offset = offsetof(common_args, n),
-                                        .preset = 200,
-                                        .low = 1,
-                                        .high = 1e8,
-                                        .help = "how many images"},
-                                       {.key = "seed",
-                                        .type = LN_ATTR_INT,
-                                        .offset = offsetof(common_args, seed),
-                                        .preset = 1,
-                                        .high = 2147483647,
-                                        .help = "of the draws"},
-                                       {0}};
+const ln_attr ln_generator_attrs[] = {{.key = "n",
+                                       .type = LN_ATTR_INT,
+                                       .offset = offsetof(common_args, n),
+                                       .preset = 200,
+                                       .low = 1,
+                                       .high = 1e8,
+                                       .help = "how many images"},
+                                      {.key = "seed",
+                                       .type = LN_ATTR_INT,
+                                       .offset = offsetof(common_args, seed),
+                                       .preset = 1,
+                                       .high = 2147483647,
+                                       .help = "of the draws"},
+                                      {0}};
 
 static const generator *find(const char *name) {
     const size_t length = strcspn(name, " ");
@@ -190,14 +192,24 @@ static const generator *find(const char *name) {
 
 bool ln_generates(const char *name) { return find(name) != NULL; }
 
+bool ln_generator(size_t i, const char **name, const char **help, const ln_attr **attrs) {
+    if (i >= N_GENERATORS) return false;
+    *name = generators[i].name, *help = generators[i].help, *attrs = generators[i].attrs;
+    return true;
+}
+
+static ln_status parse(const generator *g, const char *name, drawing *d, ln_error *error) {
+    ln_line         line;
+    const ln_status status = ln_line_split(name, "data", &line, error);
+    if (status != LN_OK) return status;
+    return ln_attr_parse(line.rest, line.word, g->attrs, &d->args, sizeof d->args, ln_generator_attrs, &d->common,
+                         sizeof d->common, error);
+}
+
 /* Arguments and sizes; *image_bytes of one image. */
 static ln_status plan(const generator *g, const char *name, drawing *d, ln_data_parts *parts, size_t *image_bytes,
                       ln_error *error) {
-    ln_line   line;
-    ln_status status = ln_line_split(name, "data", &line, error);
-    if (status == LN_OK)
-        status = ln_attr_parse(line.rest, line.word, g->attrs, &d->args, sizeof d->args, common_attrs, &d->common,
-                               sizeof d->common, error);
+    const ln_status status = parse(g, name, d, error);
     if (status != LN_OK) return status;
     g->shape(&d->args, parts);
     parts->own = true;
@@ -210,6 +222,14 @@ static ln_status plan(const generator *g, const char *name, drawing *d, ln_data_
         "%s: %zu images of %zux%zux%zu take %.0f GiB, but at most %zu GiB are drawn; ask for n=%zu or fewer, "
         "or for smaller ones",
         g->name, parts->n, parts->c, parts->h, parts->w, gib, most_bytes >> 30, most_bytes / *image_bytes);
+}
+
+ln_status ln_generator_check(const char *name, ln_error *error) {
+    const generator *const g = find(name);
+    drawing                d;
+    if (g) return parse(g, name, &d, error);
+    return ln_fail(error, LN_E_ARGUMENT, "'%.60s' begins with no generator's word, such as %s", name,
+                   generators[0].name);
 }
 
 static void draw_all(const generator *g, const drawing *d, bool test, size_t image_bytes, unsigned char *images,

@@ -107,8 +107,8 @@ ln_status ln_pace_check(const ln_pace *pace, double base, size_t n_epochs, ln_er
     const ln_schedule *const s = pace->schedule;
     if (pace->warmup.epochs > 0 && pace->warmup.epochs >= (double)n_epochs)
         return ln_fail(error, LN_E_ARGUMENT,
-                       "schedule %s: warmup=%g leaves nothing of %zu epochs: give a shorter warmup or more epochs",
-                       s->name, pace->warmup.epochs, n_epochs);
+                       "schedule %s: warmup=%g leaves nothing of %zu epoch%s: give a shorter warmup or more epochs",
+                       s->name, pace->warmup.epochs, n_epochs, n_epochs == 1 ? "" : "s");
     return s->check ? s->check(pace->args, base, error) : LN_OK;
 }
 

@@ -18,10 +18,25 @@ static double factor(const void *args, const void *state, double base, ln_moment
     return ln_power(a->gamma, passed);
 }
 
+static ln_status check(const void *args, double base, ln_error *error) {
+    (void)base;
+    const multistep_args *a = args;
+    for (int i = 0; i < a->milestones.n; i++) {
+        const double epoch = a->milestones.value[i];
+        if (epoch != (double)(uint64_t)epoch)
+            return ln_fail(error, LN_E_ARGUMENT,
+                           "schedule multistep: milestone %g is no whole number: the rate falls between epochs, give "
+                           "whole ones",
+                           epoch);
+    }
+    return LN_OK;
+}
+
 static const ln_attr attrs[] = {{.key = "milestones",
                                  .type = LN_ATTR_LIST,
                                  .offset = offsetof(multistep_args, milestones),
                                  .required = true,
+                                 .positional = true,
                                  .low = 1,
                                  .high = 1e9,
                                  .help = "epochs after which the rate falls"},
@@ -39,5 +54,6 @@ const ln_schedule ln_schedule_multistep = {
     .help = "the rate falls at given epochs",
     .attrs = attrs,
     .args_size = sizeof(multistep_args),
+    .check = check,
     .factor = factor,
 };

@@ -1,7 +1,7 @@
 /* reduce_on_plateau: the rate falls by factor when a measured value has not improved for more than patience epochs.
  *
  * The value is the loss (smaller is better) or accuracy (larger is better) of the validation images, or of the training
- * where there are none. After each epoch:
+ * where there are none. After each epoch, of validation images each that measures them:
  *   better:  now < best·(1 - threshold), or now < best - threshold with threshold_mode=abs
  *            accuracy: now > best·(1 + threshold), now > best + threshold
  *   bad ← 0 if better (and best ← now), else bad + 1; in the cooldown epochs after a fall bad stays 0
@@ -62,6 +62,9 @@ static void observe(const void *args, void *state, double base, const ln_metrics
 
 static ln_status check(const void *args, double base, ln_error *error) {
     const plateau_args *a = args;
+    if (!(a->factor < 1))
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "schedule reduce_on_plateau: factor=%g lowers no rate: give a factor below 1", a->factor);
     if (a->min_lr <= base) return LN_OK;
     return ln_fail(error, LN_E_ARGUMENT,
                    "schedule reduce_on_plateau: min_lr=%g is greater than the optimizer's lr=%g: give a smaller min_lr "
@@ -71,57 +74,58 @@ static ln_status check(const void *args, double base, ln_error *error) {
 
 static const char *const monitors[] = {"loss", "accuracy", NULL}, *const modes[] = {"rel", "abs", NULL};
 
-static const ln_attr attrs[] = {{.key = "monitor",
-                                 .type = LN_ATTR_CHOICE,
-                                 .offset = offsetof(plateau_args, monitor),
-                                 .choices = monitors,
-                                 .help = "what is watched, of validation where there is one, else of training"},
-                                {.key = "factor",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(plateau_args, factor),
-                                 .preset = 0.1,
-                                 .low = 0,
-                                 .high = 1,
-                                 .help = "what the rate is multiplied by"},
-                                {.key = "patience",
-                                 .type = LN_ATTR_INT,
-                                 .offset = offsetof(plateau_args, patience),
-                                 .preset = 10,
-                                 .low = 0,
-                                 .high = 1e6,
-                                 .help = "epochs without improvement that are borne"},
-                                {.key = "threshold",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(plateau_args, threshold),
-                                 .preset = 1e-4,
-                                 .low = 0,
-                                 .high = 1e6,
-                                 .help = "what counts as an improvement"},
-                                {.key = "threshold_mode",
-                                 .type = LN_ATTR_CHOICE,
-                                 .offset = offsetof(plateau_args, threshold_mode),
-                                 .choices = modes,
-                                 .help = "threshold as a share of the best value, or as a difference"},
-                                {.key = "cooldown",
-                                 .type = LN_ATTR_INT,
-                                 .offset = offsetof(plateau_args, cooldown),
-                                 .low = 0,
-                                 .high = 1e6,
-                                 .help = "epochs after a fall that do not count"},
-                                {.key = "min_lr",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(plateau_args, min_lr),
-                                 .low = 0,
-                                 .high = 1e6,
-                                 .help = "the lowest rate"},
-                                {.key = "eps",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(plateau_args, eps),
-                                 .preset = 1e-8,
-                                 .low = 0,
-                                 .high = 1,
-                                 .help = "a fall by no more than this is left out"},
-                                {0}};
+static const ln_attr attrs[] = {
+    {.key = "monitor",
+     .type = LN_ATTR_CHOICE,
+     .offset = offsetof(plateau_args, monitor),
+     .choices = monitors,
+     .help = "what is watched, of validation where there is one, else of training"},
+    {.key = "factor",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(plateau_args, factor),
+     .preset = 0.1,
+     .low = 0,
+     .high = 1,
+     .help = "what the rate is multiplied by"},
+    {.key = "patience",
+     .type = LN_ATTR_INT,
+     .offset = offsetof(plateau_args, patience),
+     .preset = 10,
+     .low = 0,
+     .high = 1e6,
+     .help = "epochs without improvement that are borne; of validation images, those that measure them"},
+    {.key = "threshold",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(plateau_args, threshold),
+     .preset = 1e-4,
+     .low = 0,
+     .high = 1e6,
+     .help = "what counts as an improvement"},
+    {.key = "threshold_mode",
+     .type = LN_ATTR_CHOICE,
+     .offset = offsetof(plateau_args, threshold_mode),
+     .choices = modes,
+     .help = "threshold as a share of the best value, or as a difference"},
+    {.key = "cooldown",
+     .type = LN_ATTR_INT,
+     .offset = offsetof(plateau_args, cooldown),
+     .low = 0,
+     .high = 1e6,
+     .help = "such epochs after a fall that do not count"},
+    {.key = "min_lr",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(plateau_args, min_lr),
+     .low = 0,
+     .high = 1e6,
+     .help = "the lowest rate"},
+    {.key = "eps",
+     .type = LN_ATTR_FLOAT,
+     .offset = offsetof(plateau_args, eps),
+     .preset = 1e-8,
+     .low = 0,
+     .high = 1,
+     .help = "a fall by no more than this is left out"},
+    {0}};
 
 const ln_schedule ln_schedule_reduce_on_plateau = {
     .name = "reduce_on_plateau",

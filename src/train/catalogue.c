@@ -1,5 +1,7 @@
-/* Layers, losses, optimizers, schedules, inits and augmentations with their arguments, for help texts and checks. */
+/* Layers, losses, optimizers, schedules, inits, augmentations and drawn data sets with their arguments, for help texts
+ * and checks. */
 #include "data/augment.h"
+#include "data/generate.h"
 #include "graph/graph.h"
 #include "optim/optim.h"
 
@@ -43,6 +45,7 @@ static bool find(ln_kind kind, size_t i, entry *e) {
         if (i >= LN_AUGMENTATION_COUNT) return false;
         *e = (entry){ln_augmentations[i]->name, ln_augmentations[i]->help, ln_augmentations[i]->attrs, none};
         return true;
+    case LN_KIND_DATA: e->more = ln_generator_attrs; return ln_generator(i, &e->name, &e->help, &e->attrs);
     }
     return false;
 }
@@ -89,6 +92,7 @@ ln_status ln_catalogue_check(ln_kind kind, const char *text, ln_error *error) {
     ln_line         line;
     ln_init         init;
     ln_augment      augment;
+    if (kind == LN_KIND_DATA) return ln_generator_check(text, error);
     if (kind == LN_KIND_AUGMENTATION) return ln_augment_parse(text, &augment, error);
     if (kind == LN_KIND_OPTIMIZER) return ln_optimizer_parse(text, &optimizer, args, error);
     if (kind == LN_KIND_SCHEDULE) return ln_schedule_parse(text, &pace, error);

@@ -2,6 +2,7 @@
 #ifndef LN_TRAIN_MONITOR_H
 #define LN_TRAIN_MONITOR_H
 
+#include "data/data.h"
 #include "graph/run.h"
 
 /* A column of measurements, row after row:
@@ -26,11 +27,17 @@ size_t ln_copy_count(const ln_model *model);
 void   ln_copy_take(const ln_model *model, float *copy);
 void   ln_copy_put_back(ln_model *model, float *copy);
 
-/* Nothing is learnt where, after the first measured epoch, the outputs are the same for all images (to within
- * LN_STALL_SPREAD, so that the loss is what guessing gives, to a thousandth) and the weights are as long as they were
- * (to within LN_STALL_CHANGE): no gradient has reached them. */
+/* Signs that nothing is learnt:
+ *   the outputs are the same for all images (to within LN_STALL_SPREAD, so that the loss is what guessing gives, to a
+ *   thousandth), and either the weights are as long as they were after the first measured epoch (to within
+ *   LN_STALL_CHANGE: no gradient has reached them), or the next holds as well;
+ *   a whole epoch had no more hits than always naming the most frequent class has, but for luck (two deviations), when
+ *   LN_STALL_STEPS steps and LN_STALL_IMAGES images were there to learn from. */
 #define LN_STALL_SPREAD 1e-3
 #define LN_STALL_CHANGE 1e-2
+enum { LN_STALL_STEPS = 200, LN_STALL_IMAGES = 2000 };
+/* How many images of data are of the class that has most. */
+size_t ln_most_frequent(const ln_data *data);
 /* The sum of the squares of all weights: biases and what begins as a constant are none. */
 double ln_weight_squares(const ln_model *model);
 /* The largest difference between two images in an output, over the first n images of the last step (at most LN_LANES);

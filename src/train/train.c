@@ -1,5 +1,6 @@
 /* Training: the order of the images, steps, epochs, and what is said when a value is not finite. */
 #include "base/clock.h"
+#include "base/math.h"
 #include "train/monitor.h"
 #include "train/predict.h"
 
@@ -30,7 +31,13 @@ struct ln_trainer {
 
 /* ------------------------------------------------------------------ making */
 
-static ln_status check_learning(const ln_train_options *o, ln_error *error) {
+/* What a refusal blames: *option, where somebody asks. */
+static ln_status blame(const char **option, const char *name, ln_status status) {
+    if (option && status != LN_OK) *option = name;
+    return status;
+}
+
+static ln_status check_numbers(const ln_train_options *o, const char **option, ln_error *error) {
     const struct {
         const char *name;
         double      value, high;
@@ -41,23 +48,47 @@ static ln_status check_learning(const ln_train_options *o, ln_error *error) {
                    {"min_delta", o->min_delta, 1e30}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!(numbers[i].value >= 0 && numbers[i].value <= numbers[i].high))
-            return ln_fail(error, LN_E_ARGUMENT, "train: %s=%g is outside 0 to %g", numbers[i].name, numbers[i].value,
-                           numbers[i].high);
+            return blame(option, numbers[i].name,
+                         ln_fail(error, LN_E_ARGUMENT, "train: %s=%g is outside 0 to %g", numbers[i].name,
+                                 numbers[i].value, numbers[i].high));
+    if (o->min_delta > 0 && o->patience == 0)
+        return blame(option, "min_delta",
+                     ln_fail(error, LN_E_ARGUMENT,
+                             "train: min_delta=%g is for early stopping, and without patience nothing is stopped: give "
+                             "patience too, or leave min_delta out",
+                             o->min_delta));
     return LN_OK;
 }
 
-static ln_status check(const ln_trainer *t, ln_error *error) {
-    const ln_train_options *const o = &t->options;
+static ln_status check_options(const ln_train_options *o, const char **option, ln_error *error) {
     if (o->size < sizeof *o)
         return ln_fail(error, LN_E_ARGUMENT, "train: options.size is %zu; start from LN_TRAIN_OPTIONS", o->size);
     if (o->batch < 1 || o->batch > LN_MAX_BATCH)
-        return ln_fail(error, LN_E_ARGUMENT, "train: batch=%zu is outside 1 to %d", o->batch, LN_MAX_BATCH);
+        return blame(option, "batch",
+                     ln_fail(error, LN_E_ARGUMENT, "train: batch=%zu is outside 1 to %d", o->batch, LN_MAX_BATCH));
     if (o->epochs < 1 || o->epochs > 1000000)
-        return ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs);
-    if (o->every > 1000000) return ln_fail(error, LN_E_ARGUMENT, "train: every=%zu is outside 1 to 1000000", o->every);
-    ln_status status = check_learning(o, error);
-    if (status == LN_OK) status = ln_model_finish(t->model, error);
-    if (status == LN_OK) status = ln_batch_check("train", t->model, t->data, true, error);
+        return blame(option, "epochs",
+                     ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs));
+    if (o->every > 1000000)
+        return blame(option, "every",
+                     ln_fail(error, LN_E_ARGUMENT, "train: every=%zu is outside 1 to 1000000", o->every));
+    return check_numbers(o, option, error);
+}
+
+static ln_status check_learns(const ln_model *model, ln_error *error) {
+    bool has = false;
+    for (size_t i = 0; i < model->n_nodes; i++) {
+        if (model->node[i]->n_params > 0 && !model->node[i]->learning.frozen) return LN_OK;
+        has |= model->node[i]->n_params > 0;
+    }
+    return ln_fail(error, LN_E_ARGUMENT, "train: there is nothing to learn, as %s",
+                   has ? "all layers with parameters are frozen: leave frozen out of one"
+                       : "no layer has parameters: add one, such as linear");
+}
+
+static ln_status check_data(const ln_trainer *t, ln_error *error) {
+    const ln_train_options *const o = &t->options;
+    ln_status                     status = ln_batch_check("train", t->model, t->data, true, error);
     if (status == LN_OK && o->validation)
         status = ln_batch_check("train: validation", t->model, o->validation, true, error);
     if (status == LN_OK && o->test) status = ln_batch_check("train: test", t->model, o->test, true, error);
@@ -97,30 +128,61 @@ static size_t copy_bytes(const ln_model *model, const ln_train_options *o) {
 }
 
 static ln_status read_augment(ln_trainer *t, ln_error *error) {
-    const ln_frame  frame = ln_batch_frame(t->data);
     const ln_status status = ln_augment_parse(t->options.augment, &t->augment, error);
-    return status == LN_OK ? ln_augment_check(&t->augment, &frame, error) : status;
+    if (status != LN_OK || !t->data) return status;
+    const ln_frame frame = ln_batch_frame(t->data);
+    return ln_augment_check(&t->augment, &frame, error);
+}
+
+static ln_status read_schedule(ln_trainer *t, ln_error *error) {
+    const ln_status status = ln_schedule_parse(t->options.schedule, &t->pace, error);
+    return status == LN_OK ? ln_pace_check(&t->pace, t->base, t->options.epochs, error) : status;
+}
+
+/* Steps and their sizes; the last step of an epoch may have fewer images. */
+static ln_status cut_epoch(ln_trainer *t, ln_error *error) {
+    if (t->data) {
+        t->n = ln_data_describe(t->data).n;
+        if (t->options.batch > t->n) t->options.batch = t->n;
+        t->n_steps = (t->n + t->options.batch - 1) / t->options.batch;
+    }
+    const size_t    last = t->n % t->options.batch;
+    const ln_status status = ln_plan_check_batch(t->model, t->options.batch, error);
+    return status == LN_OK && last > 0 ? ln_plan_check_batch(t->model, last, error) : status;
+}
+
+/* All that can be refused before memory is asked for; without data (NULL), all that does not depend on them. */
+static ln_status settle(ln_trainer *t, const char **option, ln_error *error) {
+    ln_status status = check_options(&t->options, option, error);
+    if (status == LN_OK) status = ln_model_finish(t->model, error);
+    if (status == LN_OK) status = check_learns(t->model, error);
+    if (status == LN_OK && t->data) status = check_data(t, error);
+    if (status == LN_OK) status = blame(option, "monitor", ln_monitor_new(&t->options, &t->monitor, error));
+    if (status == LN_OK)
+        status = blame(option, "optimizer",
+                       ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error));
+    if (status != LN_OK) return status;
+    t->base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
+    status = blame(option, "schedule", read_schedule(t, error));
+    if (status == LN_OK) status = blame(option, "augment", read_augment(t, error));
+    return status == LN_OK ? blame(option, "batch", cut_epoch(t, error)) : status;
+}
+
+ln_status ln_train_check(ln_model *model, const ln_data *data, const ln_train_options *options, const char **option,
+                         ln_error *error) {
+    ln_trainer t = {.model = model, .data = data, .options = *options};
+    if (option) *option = NULL;
+    return settle(&t, option, error);
 }
 
 static ln_status make(ln_trainer *t, ln_error *error) {
-    ln_status status = check(t, error);
-    if (status == LN_OK) status = ln_monitor_new(&t->options, &t->monitor, error);
-    if (status == LN_OK) status = ln_optimizer_parse(t->options.optimizer, &t->optimizer, t->optimizer_args, error);
-    if (status == LN_OK) t->base = ln_optimizers[t->optimizer]->lr(t->optimizer_args);
-    if (status == LN_OK) status = ln_schedule_parse(t->options.schedule, &t->pace, error);
-    if (status == LN_OK) status = ln_pace_check(&t->pace, t->base, t->options.epochs, error);
-    if (status == LN_OK) status = read_augment(t, error);
+    ln_status status = settle(t, NULL, error);
     if (status == LN_OK) status = name_classes(t->model, t->data, error);
     if (status != LN_OK) return status;
-    ln_context *const context = t->model->context;
-    t->n = ln_data_describe(t->data).n;
-    if (t->options.batch > t->n) t->options.batch = t->n;
-    t->n_steps = (t->n + t->options.batch - 1) / t->options.batch;
+    ln_context *const     context = t->model->context;
     const ln_plan_options options =
         plan_options(t->model, &t->options, t->options.batch, t->optimizer, t->optimizer_args);
-    const size_t last = t->n % t->options.batch; /* images of the last step, if fewer */
-    if (last > 0) status = ln_plan_check_batch(t->model, last, error);
-    if (status == LN_OK) status = ln_plan_new(t->model, &options, &t->plan, error);
+    status = ln_plan_new(t->model, &options, &t->plan, error);
     if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
     if (status == LN_OK && t->augment.n > 0) status = ln_batch_room_augmented(context, t->data, &t->room, error);
     if (status == LN_OK && !(t->order = ln_allocate(context, t->n * sizeof *t->order)))
@@ -331,13 +393,108 @@ static bool tell(const ln_trainer *t, const ln_progress *p) {
     return !t->options.progress || t->options.progress(t->options.user, p);
 }
 
-static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
+/* The best so far: by accuracy, and by loss where that is equal. */
+static bool improves(const ln_metrics *now, const ln_metrics *best) {
+    return now->accuracy > best->accuracy || (now->accuracy >= best->accuracy && now->loss < best->loss);
+}
+
+/* What measuring needs beside the trainer. */
+typedef struct gauge {
+    ln_evaluator evaluator;
+    ln_metrics   best;          /* of the validation images */
+    float       *outputs;       /* of a block of images */
+    double       first_squares; /* of the weights before training */
+    double       first_spread;  /* of the outputs at the first step; below 0: a step has but one image */
+    size_t       n_frequent;    /* training images of the most frequent class */
+    size_t       n_guessed;     /* hits that naming no other class has, by luck two deviations more */
+    bool         measured;      /* an epoch was */
+    bool         weighed;       /* its hits were, beside n_guessed */
+    bool         stalled;       /* that was said */
+} gauge;
+
+static ln_status gauge_new(const ln_trainer *t, gauge *g, ln_error *error) {
+    ln_context *const context = t->model->context;
+    const size_t      n_bytes = LN_LANES * ln_model_outputs(t->model) * sizeof(float);
+    *g = (gauge){.evaluator = {.model = t->model}, .best = {.accuracy = -1}};
+    const uint64_t mode = ln_fp_enter();
+    g->first_squares = ln_weight_squares(t->model);
+    g->n_frequent = ln_most_frequent(t->data);
+    const double n_frequent = (double)g->n_frequent, n = (double)t->n;
+    g->n_guessed = g->n_frequent + (size_t)(2 * ln_sqrt(n_frequent * (n - n_frequent) / n));
+    ln_fp_leave(mode);
+    g->outputs = ln_allocate(context, n_bytes);
+    if (!g->outputs) return ln_fail_memory(error, "train", n_bytes);
+    if (!t->options.validation && !t->options.test) return LN_OK;
+    return ln_evaluator_new(t->model, 64 * (size_t)ln_context_threads(context), &g->evaluator, error);
+}
+
+static void gauge_free(const ln_trainer *t, gauge *g) {
+    ln_release(t->model->context, g->outputs);
+    ln_evaluator_free(&g->evaluator);
+}
+
+static double spread_of(const ln_trainer *t, const gauge *g, size_t n) {
+    return n < 2 ? -1 : ln_output_spread(t->plan, n, g->outputs); /* an image cannot be compared with itself */
+}
+
+/* Weights as long as they were. */
+static bool is_still(const ln_trainer *t, const gauge *g) {
+    if (g->first_squares <= 0) return false;
+    const double change = ln_weight_squares(t->model) / g->first_squares - 1;
+    return change < 2 * LN_STALL_CHANGE && change > -2 * LN_STALL_CHANGE;
+}
+
+/* Of outputs that are the same for all images: what became of them? */
+static ln_stall lost_or_small(const gauge *g) {
+    return g->first_spread >= LN_STALL_SPREAD ? LN_STALL_LOST : g->first_spread > 0 ? LN_STALL_SMALL : LN_STALL_NOTHING;
+}
+
+/* After a measured epoch. Outputs that are the same are looked for in every epoch, as a network may die late; hits
+ * alone once, in the first epoch that ends after so many steps that they should have shown something. */
+static ln_stall stall_of(const ln_trainer *t, gauge *g, const ln_progress *p) {
+    const double spread = spread_of(t, g, p->batch.n);
+    const bool   same = g->first_spread >= 0 && spread >= 0 && spread < LN_STALL_SPREAD, first = !g->measured;
+    const bool   enough = p->total_step >= LN_STALL_STEPS && p->epoch * t->n >= LN_STALL_IMAGES;
+    const bool   look = enough && !g->weighed;
+    const bool   guesses = enough && p->train.n_correct <= g->n_guessed;
+    g->measured = true;
+    g->weighed |= enough;
+    if (same && (guesses || (first && is_still(t, g)))) return lost_or_small(g);
+    return guesses && look ? LN_STALL_GUESSING : LN_STALL_NONE;
+}
+
+static void measure(ln_trainer *t, gauge *g, ln_progress *p) {
+    const uint64_t mode = ln_fp_enter();
+    p->has_validation = t->options.validation != NULL;
+    p->has_test = t->options.test != NULL;
+    if (p->has_validation) {
+        p->validation = ln_evaluator_run(&g->evaluator, t->options.validation, NULL, NULL);
+        p->best = improves(&p->validation, &g->best);
+        if (p->best) g->best = p->validation;
+        t->measured = p->validation;
+    }
+    if (p->has_test) p->test = ln_evaluator_run(&g->evaluator, t->options.test, NULL, NULL);
+    p->most_frequent = (double)g->n_frequent / (double)t->n;
+    if (!g->stalled) p->stalled = stall_of(t, g, p);
+    g->stalled |= p->stalled != LN_STALL_NONE;
+    ln_monitor_observe(&t->monitor, p);
+    if (t->best && p->monitor_best) {
+        ln_copy_take(t->model, t->best);
+        t->has_best = true;
+    }
+    p->epoch_done = true;
+    ln_fp_leave(mode);
+}
+
+static ln_status run_epoch(ln_trainer *t, gauge *g, ln_progress *p, ln_error *error) {
     double seconds = 0, start = ln_seconds_now();
-    p->epoch_done = p->best = p->has_validation = p->has_test = p->monitor_best = p->stalled = false;
+    p->epoch_done = p->best = p->has_validation = p->has_test = p->monitor_best = false;
+    p->stalled = LN_STALL_NONE;
     p->train = (ln_metrics){0};
     for (p->step = 1; p->step <= t->n_steps; p->step++) {
         const ln_status status = ln_trainer_step(t, &p->batch, error);
         if (status != LN_OK) return status;
+        if (t->step == 1) g->first_spread = spread_of(t, g, p->batch.n);
         add_metrics(&p->train, &p->batch);
         p->lr = t->lr;
         p->total_step = t->step;
@@ -352,74 +509,12 @@ static ln_status run_epoch(ln_trainer *t, ln_progress *p, ln_error *error) {
     return LN_OK;
 }
 
-/* The best so far: by accuracy, and by loss where that is equal. */
-static bool improves(const ln_metrics *now, const ln_metrics *best) {
-    return now->accuracy > best->accuracy || (now->accuracy >= best->accuracy && now->loss < best->loss);
-}
-
-/* What measuring needs beside the trainer. */
-typedef struct gauge {
-    ln_evaluator evaluator;
-    ln_metrics   best;          /* of the validation images */
-    double       first_squares; /* of the weights before training; below 0: their first measurement is over */
-    float       *outputs;       /* of a block of images */
-} gauge;
-
-static ln_status gauge_new(const ln_trainer *t, gauge *g, ln_error *error) {
-    ln_context *const context = t->model->context;
-    const size_t      n_bytes = LN_LANES * ln_model_outputs(t->model) * sizeof(float);
-    *g = (gauge){.evaluator = {.model = t->model}, .best = {.accuracy = -1}};
-    const uint64_t mode = ln_fp_enter();
-    g->first_squares = ln_weight_squares(t->model);
-    ln_fp_leave(mode);
-    g->outputs = ln_allocate(context, n_bytes);
-    if (!g->outputs) return ln_fail_memory(error, "train", n_bytes);
-    if (!t->options.validation && !t->options.test) return LN_OK;
-    return ln_evaluator_new(t->model, 64 * (size_t)ln_context_threads(context), &g->evaluator, error);
-}
-
-static void gauge_free(const ln_trainer *t, gauge *g) {
-    ln_release(t->model->context, g->outputs);
-    ln_evaluator_free(&g->evaluator);
-}
-
-/* Looks once, after the first measured epoch. A batch of one image cannot be compared with itself. */
-static bool stalls(const ln_trainer *t, gauge *g, const ln_progress *p) {
-    const double before = g->first_squares;
-    g->first_squares = -1;
-    if (before <= 0 || p->batch.n < 2) return false;
-    const double change = ln_weight_squares(t->model) / before - 1;
-    return change < 2 * LN_STALL_CHANGE && change > -2 * LN_STALL_CHANGE &&
-           ln_output_spread(t->plan, p->batch.n, g->outputs) < LN_STALL_SPREAD;
-}
-
-static void measure(ln_trainer *t, gauge *g, ln_progress *p) {
-    const uint64_t mode = ln_fp_enter();
-    p->has_validation = t->options.validation != NULL;
-    p->has_test = t->options.test != NULL;
-    if (p->has_validation) {
-        p->validation = ln_evaluator_run(&g->evaluator, t->options.validation, NULL, NULL);
-        p->best = improves(&p->validation, &g->best);
-        if (p->best) g->best = p->validation;
-        t->measured = p->validation;
-    }
-    if (p->has_test) p->test = ln_evaluator_run(&g->evaluator, t->options.test, NULL, NULL);
-    p->stalled = stalls(t, g, p);
-    ln_monitor_observe(&t->monitor, p);
-    if (t->best && p->monitor_best) {
-        ln_copy_take(t->model, t->best);
-        t->has_best = true;
-    }
-    p->epoch_done = true;
-    ln_fp_leave(mode);
-}
-
 static ln_status run_epochs(ln_trainer *t, gauge *g, ln_error *error) {
     const size_t every = t->options.every > 0 ? t->options.every : 1;
     ln_progress  p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
     t->validates = t->options.validation != NULL;
     for (p.epoch = 1; p.epoch <= t->options.epochs && !p.stopped; p.epoch++) {
-        const ln_status status = run_epoch(t, &p, error);
+        const ln_status status = run_epoch(t, g, &p, error);
         if (status != LN_OK) return status;
         if (p.epoch % every != 0 && p.epoch < t->options.epochs) continue;
         ln_trainer_swap_average(t);
