@@ -97,6 +97,9 @@ static void nearest(void **state) {
             fail_msg("'%s': found %s, wanted %s", cases[i].word, found ? found : "none",
                      cases[i].nearest ? cases[i].nearest : "none");
     }
+    assert_string_equal(ln_nearest("kernel_size", words, sizeof words / sizeof *words), "kernel");
+    assert_string_equal(ln_nearest("size_of_kernel", words, sizeof words / sizeof *words), "kernel");
+    assert_null(ln_nearest("kernels_of", words, sizeof words / sizeof *words));
     assert_null(ln_nearest("kernel", NULL, 0));
     assert_string_equal(ln_nearest_word("kernal", words, 8), "kernel");
 }

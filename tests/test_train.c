@@ -392,19 +392,6 @@ static void test_overflow_is_named(void **state) {
     small_free(&s);
 }
 
-/* Not the rate's fault, nor the weights'. */
-static void test_loss_out_of_its_domain(void **state) {
-    (void)state;
-    small s = small_new(2);
-    assert_int_equal(ln_model_set_loss(s.model, "bce", NULL), LN_OK);
-    ln_trainer *const trainer = small_trainer(&s, "sgd lr=0.1");
-    check_bad_step(trainer, s.model,
-                   (const char *[3]){"step 1: the loss is not finite, so nothing was updated: bce takes outputs from 0 "
-                                     "to 1 alone: end the model with sigmoid, or take bce_with_logits"});
-    ln_trainer_free(trainer);
-    small_free(&s);
-}
-
 /* ------------------------------------------------------------ what is refused */
 
 static void check_refused(const small *s, const ln_data *data, const ln_train_options *options, ln_status status,
@@ -415,6 +402,53 @@ static void check_refused(const small *s, const ln_data *data, const ln_train_op
     if (strcmp(error.message, message) != 0) fail_msg("'%s', where '%s' was wanted", error.message, message);
     assert_int_equal(ln_train(s->model, data, options, NULL), status);
     assert_null(ln_trainer_new(s->model, data, options, NULL));
+}
+
+/* A loss takes what the last layer gives, or says what to change. */
+static void test_loss_and_layer(void **state) {
+    (void)state;
+    static const struct {
+        const char *last, *loss, *message;
+    } cases[] = {
+        {"softmax", "cross_entropy",
+         "layer loss (cross_entropy): it makes probabilities of its input itself, and layer 2 (softmax) has done so "
+         "before: leave that layer out"},
+        {"log_softmax", "cross_entropy",
+         "layer loss (cross_entropy): it makes probabilities of its input itself, and layer 2 (log_softmax) has done "
+         "so "
+         "before: leave that layer out, or take the loss nll"},
+        {"sigmoid", "bce_with_logits",
+         "layer loss (bce_with_logits): it makes probabilities of its input itself, and layer 2 (sigmoid) has done so "
+         "before: leave that layer out"},
+        {"relu", "bce",
+         "layer loss (bce): its input must be probabilities, and layer 2 (relu) gives any values: end the model with "
+         "sigmoid, or take the loss bce_with_logits"},
+        {"softmax", "nll",
+         "layer loss (nll): its input must be logarithms of probabilities, and layer 2 (softmax) gives none: end the "
+         "model with log_softmax, or with linear and the loss cross_entropy"},
+        {"hardtanh 0 1", "bce", NULL},
+        {"hardtanh", "bce",
+         "layer loss (bce): its input must be probabilities, and layer 2 (hardtanh) gives any values: end the model "
+         "with sigmoid, or take the loss bce_with_logits"},
+        {"log_softmax", "nll", NULL},
+        {"relu", "cross_entropy", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        small             s = small_new(1);
+        const char *const lines[] = {"flatten", "linear 2", cases[i].last, "flatten", NULL};
+        ln_model *const   usual = s.model;
+        s.model = net_model(s.context, small_shape, lines);
+        assert_int_equal(ln_model_set_preprocess(s.model, (ln_preprocess){1, 0, 1}, NULL), LN_OK);
+        assert_int_equal(ln_model_set_loss(s.model, cases[i].loss, NULL), LN_OK);
+        const ln_train_options options = LN_TRAIN_OPTIONS;
+        const char            *option = NULL;
+        if (cases[i].message) check_refused(&s, s.data, &options, LN_E_ARGUMENT, cases[i].message);
+        const ln_status status = ln_train_check(s.model, s.data, &options, &option, NULL);
+        assert_int_equal(status, cases[i].message ? LN_E_ARGUMENT : LN_OK);
+        if (cases[i].message) assert_string_equal(option, "loss");
+        ln_model_free(usual);
+        small_free(&s);
+    }
 }
 
 static void test_wrong_options(void **state) {
@@ -1027,7 +1061,7 @@ int main(void) {
         cmocka_unit_test(test_nan_in_images),
         cmocka_unit_test(test_infinite_weights),
         cmocka_unit_test(test_overflow_is_named),
-        cmocka_unit_test(test_loss_out_of_its_domain),
+        cmocka_unit_test(test_loss_and_layer),
         cmocka_unit_test(test_wrong_options),
         cmocka_unit_test(test_check_names_option),
         cmocka_unit_test(test_nothing_to_learn),

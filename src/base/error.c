@@ -78,6 +78,17 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b) {
     return above[n_b];
 }
 
+/* The longest of the words that stand before the first '_' of word, or behind the last. */
+static const char *longest_part(const char *word, const char *const *words, size_t n) {
+    const char *const first = strchr(word, '_'), *const last = strrchr(word, '_'), *longest = NULL;
+    for (size_t i = 0; i < n && first; i++) {
+        const size_t length = strlen(words[i]);
+        const bool   begins = length == (size_t)(first - word) && strncmp(word, words[i], length) == 0;
+        if ((begins || strcmp(last + 1, words[i]) == 0) && (!longest || length > strlen(longest))) longest = words[i];
+    }
+    return longest;
+}
+
 const char *ln_nearest(const char *word, const char *const *words, size_t n) {
     const size_t length = strlen(word);
     const char  *nearest = NULL;
@@ -92,7 +103,7 @@ const char *ln_nearest(const char *word, const char *const *words, size_t n) {
             nearest = words[i];
         }
     }
-    return nearest;
+    return nearest ? nearest : longest_part(word, words, n);
 }
 
 const char *ln_nearest_word(const char *word, const char *const *words, size_t n) { return ln_nearest(word, words, n); }

@@ -21,7 +21,8 @@ static inline ln_status ln_failed(ln_status status) {
 #define ln_fail_memory(error, what, n_bytes) ln_failed(ln_fail_memory(error, what, n_bytes))
 #define ln_fail_io(error, verb, path) ln_failed(ln_fail_io(error, verb, path))
 
-/* The nearest word within a third of its length by edit distance (a swap of neighbours counts 1), or NULL. */
+/* The nearest word within a third of its length by edit distance (a swap of neighbours counts 1); else the longest that
+ * word begins or ends with (kernel, for kernel_size); or NULL. */
 const char *ln_nearest(const char *word, const char *const *words, size_t n);
 
 #endif

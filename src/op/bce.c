@@ -24,11 +24,11 @@ const ln_op ln_op_bce = {
     .attrs = attrs,
     .args_size = sizeof(loss_args),
     .traits = LN_LOSS | LN_NEEDS_IN,
+    .meaning = LN_PROBABILITIES,
     .n_inputs = 1,
     .infer = infer,
     .weight = loss_weight,
     .classes = loss_classes,
-    .domain = "bce takes outputs from 0 to 1 alone: end the model with sigmoid, or take bce_with_logits",
     .probabilities = loss_probabilities,
 };
 

@@ -55,6 +55,7 @@ const ln_op ln_op_bce_with_logits = {
     .attrs = attrs,
     .args_size = sizeof(bce_with_logits_args),
     .traits = LN_LOSS | LN_NEEDS_IN,
+    .meaning = LN_LOGITS,
     .n_inputs = 1,
     .infer = infer,
     .weight = loss_weight,

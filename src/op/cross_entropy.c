@@ -73,6 +73,7 @@ const ln_op ln_op_cross_entropy = {
     .attrs = attrs,
     .args_size = sizeof(cross_entropy_args),
     .traits = LN_LOSS | LN_NEEDS_IN,
+    .meaning = LN_LOGITS,
     .n_inputs = 1,
     .infer = infer,
     .weight = weight,

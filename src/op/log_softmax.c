@@ -13,6 +13,7 @@ const ln_op ln_op_log_softmax = {
     .help = "logarithms of each pixel's shares",
     .attrs = softmax_attrs,
     .traits = LN_IN_PLACE | LN_NEEDS_OUT,
+    .meaning = LN_LOG_PROBABILITIES,
     .n_inputs = 1,
     .infer = softmax_infer,
 };

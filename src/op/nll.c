@@ -48,6 +48,7 @@ const ln_op ln_op_nll = {
     .attrs = attrs,
     .args_size = sizeof(nll_args),
     .traits = LN_LOSS,
+    .meaning = LN_LOG_PROBABILITIES,
     .n_inputs = 1,
     .infer = infer,
     .weight = weight,

@@ -85,6 +85,9 @@ typedef enum ln_trait {
     LN_DRAWS = 4096      /* with LN_LEARNS: an init draws them (none is_constant): takes init, std, bias_std, too */
 } ln_trait;
 
+/* What the outputs of an op are; of a loss: what it takes. */
+typedef enum ln_meaning { LN_ANY_VALUES, LN_LOGITS, LN_PROBABILITIES, LN_LOG_PROBABILITIES } ln_meaning;
+
 struct ln_op {
     const char    *name;   /* the recipe's word */
     const char    *help;   /* one line */
@@ -100,14 +103,13 @@ struct ln_op {
      * of finite bounds, or of a low below 0 alone. */
     double low, high;
     void (*bounds)(const ln_node *node, double *low, double *high);
+    ln_meaning meaning;
     /* LN_LOSS: what an image's loss is multiplied by in the gradient of a batch of n images with these labels: 1/n for
      * a mean, 1 for a sum. The kernels find it in task->weight. */
     double (*weight)(const ln_node *node, const int32_t *labels, size_t n);
     /* LN_LOSS: how many classes labels may name (NULL: as many as there are outputs), and the probabilities of these
      * classes that one image's outputs stand for, in plain C: the same bits on every machine. */
     size_t (*classes)(const ln_node *node);
-    /* LN_LOSS: what else makes the loss of finite outputs not finite, and what to do; NULL: nothing but their size. */
-    const char *domain;
     void (*probabilities)(const ln_node *node, const float *outputs, float *p);
     /* The kernel of an op that is not in the list (a program's own); NULL for those in it. */
     const struct ln_kernel *(*kernel)(ln_isa isa);

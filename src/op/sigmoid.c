@@ -16,6 +16,7 @@ const ln_op ln_op_sigmoid = {
     .traits = LN_LOCAL | LN_IN_PLACE | LN_NEEDS_OUT,
     .low = 0,
     .high = 1,
+    .meaning = LN_PROBABILITIES,
     .n_inputs = 1,
     .infer = ln_infer_same,
 };

@@ -15,6 +15,7 @@ const ln_op ln_op_softmax = {
     .help = "each pixel's channels as shares of 1",
     .attrs = softmax_attrs,
     .traits = LN_IN_PLACE | LN_NEEDS_OUT,
+    .meaning = LN_PROBABILITIES,
     .n_inputs = 1,
     .infer = softmax_infer,
 };

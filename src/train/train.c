@@ -86,6 +86,36 @@ static ln_status check_learns(const ln_model *model, ln_error *error) {
                        : "no layer has parameters: add one, such as linear");
 }
 
+/* What the layer whose values the loss takes gives: probabilities where they lie in 0 to 1, whatever made them. */
+static ln_meaning meaning_of(const ln_node *node) {
+    double low = node->op->low, high = node->op->high;
+    if (node->op->meaning != LN_ANY_VALUES) return node->op->meaning;
+    if (node->op->bounds) node->op->bounds(node, &low, &high);
+    return low >= 0 && high > low && high <= 1 ? LN_PROBABILITIES : LN_ANY_VALUES;
+}
+
+static ln_status check_loss(const ln_model *model, ln_error *error) {
+    const ln_node *const loss = &model->loss, *last = model->node[model->n_nodes - 1];
+    while (last->op->traits & LN_VIEW && last->input[0] >= 0) last = model->node[last->input[0]];
+    const ln_meaning is = meaning_of(last), wanted = loss->op->meaning;
+    if (wanted == LN_LOGITS && (last->op->meaning == LN_PROBABILITIES || is == LN_LOG_PROBABILITIES))
+        return ln_fail_node(error, LN_E_ARGUMENT, loss,
+                            "it makes probabilities of its input itself, and layer %s (%s) has done so before: leave "
+                            "that layer out%s",
+                            last->name, last->op->name, is == LN_LOG_PROBABILITIES ? ", or take the loss nll" : "");
+    if (wanted == LN_PROBABILITIES && is != LN_PROBABILITIES)
+        return ln_fail_node(error, LN_E_ARGUMENT, loss,
+                            "its input must be probabilities, and layer %s (%s) gives any values: end the model with "
+                            "sigmoid, or take the loss bce_with_logits",
+                            last->name, last->op->name);
+    if (wanted == LN_LOG_PROBABILITIES && is != LN_LOG_PROBABILITIES)
+        return ln_fail_node(error, LN_E_ARGUMENT, loss,
+                            "its input must be logarithms of probabilities, and layer %s (%s) gives none: end the "
+                            "model with log_softmax, or with linear and the loss cross_entropy",
+                            last->name, last->op->name);
+    return LN_OK;
+}
+
 static ln_status check_data(const ln_trainer *t, ln_error *error) {
     const ln_train_options *const o = &t->options;
     ln_status                     status = ln_batch_check("train", t->model, t->data, true, error);
@@ -156,6 +186,7 @@ static ln_status settle(ln_trainer *t, const char **option, ln_error *error) {
     ln_status status = check_options(&t->options, option, error);
     if (status == LN_OK) status = ln_model_finish(t->model, error);
     if (status == LN_OK) status = check_learns(t->model, error);
+    if (status == LN_OK) status = blame(option, "loss", check_loss(t->model, error));
     if (status == LN_OK && t->data) status = check_data(t, error);
     if (status == LN_OK) status = blame(option, "monitor", ln_monitor_new(&t->options, &t->monitor, error));
     if (status == LN_OK)
@@ -278,19 +309,10 @@ static bool parameter_finite(const ln_trainer *t, size_t *node, size_t *k) {
     return true;
 }
 
-static bool loss_finite(const ln_trainer *t, const ln_batch *batch) {
-    size_t       hits;
-    const double loss = ln_run_loss(t->plan, batch->n, &hits);
-    return loss - loss == 0;
-}
-
 static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *error) {
     char      what[160];
     size_t    node, k;
     const int bad = first_bad_layer(t, batch);
-    if (bad == -2 && t->model->loss.op->domain && !loss_finite(t, batch))
-        return ln_fail(error, LN_E_NOT_FINITE, "step %llu: the loss is not finite, so nothing was updated: %s",
-                       (unsigned long long)t->step + 1, t->model->loss.op->domain);
     if (!parameter_finite(t, &node, &k))
         snprintf(what, sizeof what, "%s of layer %s (%s) is no longer finite", t->model->node[node]->param[k].name,
                  t->model->node[node]->name, t->model->node[node]->op->name);
