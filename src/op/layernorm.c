@@ -183,7 +183,8 @@ LN_INLINE void deviations(const ln_task *t, size_t b, size_t step, reading how, 
 LN_INLINE void statistics_of(const ln_task *t, size_t b, reading how, statistics *s) {
     const ln_shape o = t->node->out;
     const vec      n = v_splat(n_of(t)), eps = v_splat((real)((const layernorm *)(const void *)t->node->args)->eps);
-    const vec      few = v_splat((real)(o.c * ((o.h + SAMPLE - 1) / SAMPLE) * o.w));
+    const size_t   rows = (o.h + SAMPLE - 1) / SAMPLE;
+    const vec      few = v_splat((real)(o.c * rows * o.w));
     lanes          near = {{0}};
     sums           sum[PARTS];
     deviations(t, b, SAMPLE, how, &near, sum);
