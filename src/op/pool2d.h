@@ -305,18 +305,19 @@ typedef struct source { const lanes *dy; const unsigned char *won; size_t tap; }
 /* What window i has for the cell under tap `tap` of its row, from lane p on. */
 typedef vec (*share_of)(const source *s, size_t i, size_t p, size_t tap);
 
-/* Rows of windows that are taken at once. */
-enum { POOL2D_ROWS = 3 };
+/* Rows of windows that are taken at once; rows of din from what is written to what is fetched meanwhile. */
+enum { POOL2D_ROWS = 3, POOL2D_AHEAD = 4 };
 
 /* Sets the cells of a run in dx to the sum of the shares of its n windows in each of some rows, or adds it. */
-LN_INLINE void pool2d_sum(lanes *dx, size_t stride, const source *s, size_t n_rows, const run *u, size_t n,
-                          share_of share, bool adds) {
+LN_INLINE void pool2d_sum(lanes *dx, size_t stride, size_t ahead, const source *s, size_t n_rows, const run *u,
+                          size_t n, share_of share, bool adds) {
     const over   o = u->over;
     const size_t count = u->count;
     lanes       *to = dx + u->cell;
     for (size_t i = 0; i < count; i++, to += stride)
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
             vec sum = adds ? v_load(to->of + p) : v_zero();
+            if (p == 0) __builtin_prefetch(to + ahead, 1);
             for (size_t r = 0; r < n_rows; r++)
                 for (size_t k = 0; k < n; k++)
                     sum = v_add(sum, share(&s[r], o.first + i + k * o.step, p, o.tap - k * o.down));
@@ -325,12 +326,14 @@ LN_INLINE void pool2d_sum(lanes *dx, size_t stride, const source *s, size_t n_ro
 }
 
 /* The same for a run that is paired. */
-LN_INLINE void pool2d_sum_pairs(lanes *dx, const source *s, size_t n_rows, const run *u, share_of share, bool adds) {
+LN_INLINE void pool2d_sum_pairs(lanes *dx, size_t ahead, const source *s, size_t n_rows, const run *u, share_of share,
+                                bool adds) {
     const size_t first = u->over.first, count = u->count;
     lanes       *to = dx + u->cell;
     for (size_t i = first; i < first + count; i++, to += 2)
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
             vec two = adds ? v_load(to[0].of + p) : v_zero(), one = adds ? v_load(to[1].of + p) : v_zero();
+            if (p == 0) __builtin_prefetch(to + ahead, 1), __builtin_prefetch(to + ahead + 1, 1);
             for (size_t r = 0; r < n_rows; r++) {
                 two = v_add(v_add(two, share(&s[r], i, p, 2)), share(&s[r], i + 1, p, 0));
                 one = v_add(one, share(&s[r], i + 1, p, 1));
@@ -341,13 +344,13 @@ LN_INLINE void pool2d_sum_pairs(lanes *dx, const source *s, size_t n_rows, const
 }
 
 /* One row of din from some rows of windows. */
-LN_INLINE void pool2d_row_back(lanes *dx, size_t stride, const run *runs, size_t n_runs, const source *s, size_t n_rows,
-                               share_of share, bool adds) {
+LN_INLINE void pool2d_row_back(lanes *dx, size_t stride, size_t ahead, const run *runs, size_t n_runs,
+                               const source *s, size_t n_rows, share_of share, bool adds) {
     for (const run *u = runs; u < runs + n_runs; u++) {
-        if (u->paired) pool2d_sum_pairs(dx, s, n_rows, u, share, adds);
-        else if (u->over.n == 1) pool2d_sum(dx, stride, s, n_rows, u, 1, share, adds);
-        else if (u->over.n == 3) pool2d_sum(dx, stride, s, n_rows, u, 3, share, adds);
-        else pool2d_sum(dx, stride, s, n_rows, u, u->over.n, share, adds);
+        if (u->paired) pool2d_sum_pairs(dx, ahead, s, n_rows, u, share, adds);
+        else if (u->over.n == 1) pool2d_sum(dx, stride, ahead, s, n_rows, u, 1, share, adds);
+        else if (u->over.n == 3) pool2d_sum(dx, stride, ahead, s, n_rows, u, 3, share, adds);
+        else pool2d_sum(dx, stride, ahead, s, n_rows, u, u->over.n, share, adds);
     }
 }
 
@@ -359,7 +362,7 @@ LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, vo
     const pool2d p = pool2d_of(t->node);
     over *const  rows = scratch;
     run *const   runs = (run *)(void *)(rows + pool2d_phases(p.h));
-    const size_t n_runs = pool2d_runs(p.w, t->node->out.w, runs);
+    const size_t n_runs = pool2d_runs(p.w, t->node->out.w, runs), ahead = POOL2D_AHEAD * t->din[0].row;
     size_t       lo, hi;
     pool2d_pair(p.w, runs, n_runs);
     for (size_t m = 0; m < pool2d_phases(p.h); m++) rows[m] = pool2d_over(p.h, m);
@@ -380,10 +383,10 @@ LN_INLINE void pool2d_back(const ln_task *t, void *scratch, source_of row_of, vo
                         row_of(t, b, c, o.first + k * o.step, state, &s[n_rows]);
                         s[n_rows].tap = (o.tap - k * o.down) * p.w.kernel;
                     }
-                    if (adds) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, n_rows, share, true);
-                    else if (n_rows == 1) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, 1, share, false);
-                    else if (n_rows == 2) pool2d_row_back(dx, p.w.stride, runs, n_runs, s, 2, share, false);
-                    else pool2d_row_back(dx, p.w.stride, runs, n_runs, s, POOL2D_ROWS, share, false);
+                    if (adds) pool2d_row_back(dx, p.w.stride, ahead, runs, n_runs, s, n_rows, share, true);
+                    else if (n_rows == 1) pool2d_row_back(dx, p.w.stride, ahead, runs, n_runs, s, 1, share, false);
+                    else if (n_rows == 2) pool2d_row_back(dx, p.w.stride, ahead, runs, n_runs, s, 2, share, false);
+                    else pool2d_row_back(dx, p.w.stride, ahead, runs, n_runs, s, POOL2D_ROWS, share, false);
                 }
             }
         }
