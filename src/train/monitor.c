@@ -101,8 +101,9 @@ double ln_weight_squares(const ln_model *model) {
 }
 
 size_t ln_most_frequent(const ln_data *data) {
-    size_t count[256] = {0}, most = 0; /* a label is a byte */
-    for (size_t i = 0; i < ln_data_describe(data).n; i++) count[ln_data_label(data, i) & 255]++;
+    const size_t n = ln_data_describe(data).n;
+    size_t       count[256] = {0}, most = 0; /* a label is a byte */
+    for (size_t i = 0; i < n; i++) count[ln_data_label(data, i) & 255]++;
     for (size_t k = 0; k < 256; k++)
         if (count[k] > most) most = count[k];
     return most;
