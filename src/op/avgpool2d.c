@@ -65,12 +65,13 @@ static void forward(const ln_task *t) {
 static inline void write(real *dx, vec value, bool adds) { v_store(dx, adds ? v_add(v_load(dx), value) : value); }
 
 static inline void dinput_2x2(const ln_task *t, bool adds) {
-    const size_t w = t->node->out.w;
+    const size_t w = t->node->out.w, ahead = POOL2D_AHEAD * t->din[0].row;
     const vec    s = v_splat((real)0.25);
     LN_FOR_ROWS(t, b, c, h) {
         const lanes *dy = view_row(&t->dout, b, c, h);
         lanes       *upper = view_row(&t->din[0], b, c, 2 * h), *lower = upper + t->din[0].row;
-        for (size_t i = 0; i < w; i++)
+        for (size_t i = 0; i < w; i++) {
+            pool2d_fetch_2x2(&upper[2 * i], &lower[2 * i], ahead);
             for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
                 const vec value = v_mul(v_load(dy[i].of + p), s);
                 write(upper[2 * i].of + p, value, adds);
@@ -78,6 +79,7 @@ static inline void dinput_2x2(const ln_task *t, bool adds) {
                 write(lower[2 * i].of + p, value, adds);
                 write(lower[2 * i + 1].of + p, value, adds);
             }
+        }
     }
 }
 

@@ -55,10 +55,11 @@ LN_INLINE uint32_t winners(unsigned upper_right, unsigned lower_right, unsigned 
 /* y and, where it is not NULL, won from two rows of x, w windows; false when x may hold a NaN that did not get through.
  * v_max(a1, a0) is a1 where a1 leads and a0 elsewhere, but for a NaN in a1: instead of asking each, the values that may
  * not be NaN are summed and the sums watched (infinite ones raise a false alarm, rarely). */
-LN_INLINE bool row_fast(const lanes *upper, const lanes *lower, lanes *y, uint32_t *won, size_t w) {
+LN_INLINE bool row_fast(const lanes *upper, const lanes *lower, lanes *y, size_t ahead, uint32_t *won, size_t w) {
     vec watch = v_zero();
     for (size_t i = 0; i < w; i++) {
         unsigned upper_right = 0, lower_right = 0, low = 0;
+        __builtin_prefetch(&y[i + ahead], 1);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
             const vec a0 = v_load(upper[2 * i].of + p), a1 = v_load(upper[2 * i + 1].of + p), a = v_max(a1, a0);
             const vec b0 = v_load(lower[2 * i].of + p), b1 = v_load(lower[2 * i + 1].of + p), b = v_max(b1, b0);
@@ -93,19 +94,21 @@ static void row_exact(const lanes *upper, const lanes *lower, lanes *y, uint32_t
 }
 
 static void forward_2x2(const ln_task *t) {
-    const size_t w = t->node->out.w;
+    const size_t w = t->node->out.w, ahead = POOL2D_AHEAD / 2 * t->out.row;
     LN_FOR_ROWS(t, b, c, h) {
         const lanes *upper = view_row(&t->in[0], b, c, 2 * h), *lower = upper + t->in[0].row;
         lanes       *y = view_row(&t->out, b, c, h);
         uint32_t    *won = t->training ? winners_of(t, b, c, h) : NULL;
-        if (!(won ? row_fast(upper, lower, y, won, w) : row_fast(upper, lower, y, NULL, w)))
+        if (!(won ? row_fast(upper, lower, y, ahead, won, w) : row_fast(upper, lower, y, ahead, NULL, w)))
             row_exact(upper, lower, y, won, w);
     }
 }
 
 /* dx of two rows from dy. */
-LN_INLINE void row_back(const lanes *dy, const uint32_t *won, lanes *upper, lanes *lower, size_t w, bool adds) {
-    for (size_t i = 0; i < w; i++)
+LN_INLINE void row_back(const lanes *dy, const uint32_t *won, lanes *upper, lanes *lower, size_t ahead, size_t w,
+                        bool adds) {
+    for (size_t i = 0; i < w; i++) {
+        pool2d_fetch_2x2(&upper[2 * i], &lower[2 * i], ahead);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
             const uint32_t right = won[i] >> p, low = won[i] >> LN_LANES >> p;
             const vec      value = v_load(dy[i].of + p), zero = v_zero();
@@ -114,20 +117,21 @@ LN_INLINE void row_back(const lanes *dy, const uint32_t *won, lanes *upper, lane
             write(lower[2 * i].of + p, v_select(mask_from_bits(~right & low), value, zero), adds);
             write(lower[2 * i + 1].of + p, v_select(mask_from_bits(right & low), value, zero), adds);
         }
+    }
 }
 
 /* Where windows cover every cell, each is written once. */
 static void dinput_2x2(const ln_task *t) {
     const ln_shape in = t->node->in[0];
-    const size_t   w = t->node->out.w;
+    const size_t   w = t->node->out.w, ahead = POOL2D_AHEAD * t->din[0].row;
     const bool     covered = in.h % 2 == 0 && in.w % 2 == 0, adds = t->write[0] == LN_ADD;
     if (!covered && !adds) pool2d_clear(t);
     LN_FOR_ROWS(t, b, c, h) {
         const lanes    *dy = view_row(&t->dout, b, c, h);
         const uint32_t *won = winners_of(t, b, c, h);
         lanes          *upper = view_row(&t->din[0], b, c, 2 * h), *lower = upper + t->din[0].row;
-        if (adds) row_back(dy, won, upper, lower, w, true);
-        else row_back(dy, won, upper, lower, w, false);
+        if (adds) row_back(dy, won, upper, lower, ahead, w, true);
+        else row_back(dy, won, upper, lower, ahead, w, false);
     }
 }
 
@@ -256,7 +260,7 @@ static void prepare(const ln_node *node, ln_need *need) {
     const pool2d p = pool2d_of(node);
     const size_t each = pool2d_is_2x2(node) ? sizeof(uint32_t) : LN_LANES * cell_bytes(p);
     const size_t columns = node->out.w * sizeof(strip), back = pool2d_back_scratch(node);
-    if (!pool2d_is_2x2(node)) need->scratch = need->training && back > columns ? back : columns;
+    if (!pool2d_is_2x2(node)) need->scratch = need->training ? ln_most(back, columns) : columns;
     if (need->training) need->saved = ln_shape_count(node->out) * each;
 }
 

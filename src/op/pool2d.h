@@ -308,6 +308,14 @@ typedef vec (*share_of)(const source *s, size_t i, size_t p, size_t tap);
 /* Rows of windows that are taken at once; rows of din from what is written to what is fetched meanwhile. */
 enum { POOL2D_ROWS = 3, POOL2D_AHEAD = 4 };
 
+/* Has the four cells under a later 2×2 window brought near, to be written. */
+LN_INLINE void pool2d_fetch_2x2(const lanes *upper, const lanes *lower, size_t ahead) {
+    __builtin_prefetch(upper + ahead, 1);
+    __builtin_prefetch(upper + ahead + 1, 1);
+    __builtin_prefetch(lower + ahead, 1);
+    __builtin_prefetch(lower + ahead + 1, 1);
+}
+
 /* Sets the cells of a run in dx to the sum of the shares of its n windows in each of some rows, or adds it. */
 LN_INLINE void pool2d_sum(lanes *dx, size_t stride, size_t ahead, const source *s, size_t n_rows, const run *u,
                           size_t n, share_of share, bool adds) {
