@@ -330,6 +330,9 @@ static const network checked[] = {
     {{1, 13, 12},
      {"conv2d 6 kernel=3 dilation=2x3 padding=2", "tanh", "conv2d 6 kernel=3x2 dilation=3x2 stride=2x1 groups=6",
       "silu", "conv2d 4 kernel=2 dilation=2 groups=2", "flatten", "linear 3"}},
+    {{2, 9, 8},
+     {"conv2d 5 kernel=3 padding=1", "relu", "conv2d 5 kernel=3 padding=1 groups=5", "conv2d 5 kernel=3 groups=5",
+      "tanh", "conv2d 3 kernel=1", "flatten", "linear 3"}},
     {{2, 11, 12},
      {"conv2d 4 kernel=3", "maxpool2d 2 dilation=2 ceil_mode=true", "avgpool2d 2x3 ceil_mode=true padding=1",
       "avgpool2d 2 stride=1 padding=1 count_include_pad=false", "flatten", "linear 3"}},
@@ -658,6 +661,15 @@ static void check_unfused(const drawn *net, uint64_t seed) {
     free(want);
 }
 
+static void test_unfused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof checked / sizeof *checked; i++) {
+        drawn net = {.in = checked[i].in, .batch = 37, .loss = "cross_entropy"};
+        while (checked[i].lines[net.n]) net.lines[net.n] = checked[i].lines[net.n], net.n++;
+        check_unfused(&net, i);
+    }
+}
+
 static bool begins_with(const char *line, const char *word) {
     const size_t length = strlen(word);
     return strncmp(line, word, length) == 0 && strchr(" ", line[length]);
@@ -715,10 +727,10 @@ static void test_drawn_one_image(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drop_masks),      cmocka_unit_test(test_drop_shares), cmocka_unit_test(test_drop_streams),
-        cmocka_unit_test(test_not_finite),      cmocka_unit_test(test_refusals),    cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_one_image),       cmocka_unit_test(test_choices),     cmocka_unit_test(test_drawn),
-        cmocka_unit_test(test_drawn_one_image),
+        cmocka_unit_test(test_drop_masks), cmocka_unit_test(test_drop_shares),     cmocka_unit_test(test_drop_streams),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_refusals),        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_one_image),  cmocka_unit_test(test_choices),         cmocka_unit_test(test_unfused),
+        cmocka_unit_test(test_drawn),      cmocka_unit_test(test_drawn_one_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

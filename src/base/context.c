@@ -64,7 +64,7 @@ void *ln_reallocate(ln_context *context, void *memory, size_t n_bytes) {
     void *const moved = ln_allocate(context, n_bytes);
     if (!moved || !memory) return moved;
     const size_t before = *head_of(memory) - LN_HEAD;
-    memcpy(moved, memory, before < n_bytes ? before : n_bytes);
+    memcpy(moved, memory, ln_least(before, n_bytes));
     ln_release(context, memory);
     return moved;
 }

@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/size.h"
 #include "base/threads.h"
 
 #include <stdatomic.h>
@@ -30,10 +31,5 @@ char *ln_copy_text(ln_context *context, const char *text); /* strdup */
 
 /* One warning sentence to the context's log. */
 void ln_warn(const ln_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* *product = a*b, false on overflow. */
-static inline bool ln_multiply(size_t a, size_t b, size_t *product) {
-    return !__builtin_mul_overflow(a, b, product);
-}
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include "base/number.h"
+#include "base/size.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -51,8 +52,6 @@ ln_status(ln_fail_io)(ln_error *error, const char *verb, const char *path) {
 
 enum { LN_WORD_MOST = 64 }; /* longer words have no neighbours */
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 static bool same_letter(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
 
 /* Edits that turn a into b: a letter put in, left out or replaced, or two neighbours swapped, count 1 each; case
@@ -66,9 +65,9 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b) {
         row[0] = i;
         for (size_t j = 1; j <= n_b; j++) {
             const size_t replaced = above[j - 1] + !same_letter(a[i - 1], b[j - 1]);
-            row[j] = least(replaced, least(above[j], row[j - 1]) + 1);
+            row[j] = ln_least(replaced, ln_least(above[j], row[j - 1]) + 1);
             const bool swapped = i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]);
-            if (swapped) row[j] = least(row[j], before[j - 2] + 1);
+            if (swapped) row[j] = ln_least(row[j], before[j - 2] + 1);
         }
         size_t *const oldest = before;
         before = above;
@@ -97,7 +96,7 @@ const char *ln_nearest(const char *word, const char *const *words, size_t n) {
         const size_t other = strlen(words[i]);
         if (length > LN_WORD_MOST || other > LN_WORD_MOST) continue;
         const size_t d = distance(word, length, words[i], other);
-        const bool   near = d <= (length > other ? length : other) / 3;
+        const bool   near = d <= ln_most(length, other) / 3;
         if (near && d < best) {
             best = d;
             nearest = words[i];

@@ -186,7 +186,7 @@ static inline bool read_number(const char **s, char delimiter, double *x) {
 
 /* What a message shows of a cell: its beginning, as plain text. */
 static const char *show(csv_cell cell, char text[48]) {
-    const size_t n = cell.n < 40 ? cell.n : 40;
+    const size_t n = ln_least(cell.n, 40);
     for (size_t i = 0; i < n; i++) text[i] = cell.text[i] >= ' ' && cell.text[i] <= '~' ? cell.text[i] : '?';
     memcpy(text + n, cell.n > n ? "..." : "", cell.n > n ? 4 : 1);
     return text;

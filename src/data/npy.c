@@ -233,7 +233,7 @@ ln_status ln_npy_values(ln_context *context, const ln_npy_source *source, const 
     }
     const uint64_t mode = ln_fp_enter();
     while (status == LN_OK && values->n < npy->count) {
-        const size_t left = npy->count - values->n, room = sizeof chunk / npy->size, n = left < room ? left : room;
+        const size_t left = npy->count - values->n, room = sizeof chunk / npy->size, n = ln_least(left, room);
         status = source->read(source->from, chunk, n * npy->size, "its values", error);
         if (status == LN_OK) status = add_chunk(source->name, npy, chunk, n, values, error);
     }

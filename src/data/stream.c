@@ -171,7 +171,7 @@ ln_status ln_stream_read_some(ln_stream *s, void *bytes, size_t n, size_t *got, 
         const ln_status status = refill(s, error);
         if (status != LN_OK) return status;
         if (!s->gzip) {
-            *got = n < s->n ? n : s->n;
+            *got = ln_least(n, s->n);
             if (*got == 0) return LN_OK; /* an empty file has no buffer yet */
             memcpy(bytes, s->next, *got);
             s->next += *got;

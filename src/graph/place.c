@@ -7,6 +7,7 @@
 enum {
     BAND_BYTES = 24 << 10, /* what lies between the layers of a unit should sit in the first-level cache */
     MAP_BYTES = 32 << 10,  /* the same for whole maps of some channels, of which a tile reads a part at a time */
+    OWN_BYTES = 384 << 10, /* maps of in, dout and din should stay in the second-level cache from dparam to dinput */
     SUM_BYTES = 64 << 10   /* a head's sums over lanes, kept from band to band */
 };
 
@@ -121,6 +122,7 @@ static void use_node(ln_plan *p, const ln_plan_node *n, ln_phase_kind kind, cons
     const bool   gives = kind == LN_PHASE_FORWARD_2 || (kind == LN_PHASE_FORWARD && !ln_plan_meets(p, n));
     const bool   forward = gives || kind == LN_PHASE_FORWARD || kind == LN_PHASE_MEET_FORWARD;
     const size_t n_inputs = n->node->n_inputs;
+    if (kind == LN_PHASE_DPARAM && !ln_plan_has(n, LN_HEAD)) return; /* dinput has saved what it wants */
     if (gives || (!forward && ln_plan_has(n, LN_NEEDS_OUT))) use(p->value, n->tensor_out, at, vs);
     for (size_t k = 0; k < n_inputs; k++)
         if (forward || ln_plan_has(n, LN_NEEDS_IN)) use(p->value, n->tensor_in[k], at, vs);
@@ -140,11 +142,13 @@ static bool runs_all(const ln_plan *p, const ln_phase *phase) {
 static void use_unit(ln_plan *p, const ln_phase *phase, const ln_use *at, size_t *vs, size_t *gs) {
     const ln_unit *const u = &p->unit[phase->unit];
     for (size_t i = u->first; i <= (runs_all(p, phase) ? u->last : u->first); i++) {
-        /* In its BACKWARD phase a head only adds up parameter gradients: its input's gradient is DINPUT's. */
-        const bool    dparam = i == u->first && phase->kind == LN_PHASE_BACKWARD && ln_plan_has(&p->node[i], LN_HEAD);
+        const ln_plan_node *const n = &p->node[i];
+        /* In its BACKWARD phase most heads only add up parameter gradients: the input's gradient is DINPUT's. */
+        const bool    sums = ln_plan_has(n, LN_HEAD) && !ln_plan_goes_through(n);
+        const bool    dparam = i == u->first && phase->kind == LN_PHASE_BACKWARD && sums;
         ln_phase_kind kind = dparam ? LN_PHASE_DPARAM : phase->kind;
         if (i > u->first && kind == LN_PHASE_FORWARD_2) kind = LN_PHASE_FORWARD;
-        if (p->node[i].runs) use_node(p, &p->node[i], kind, at, vs, gs);
+        if (n->runs) use_node(p, n, kind, at, vs, gs);
     }
 }
 
@@ -181,7 +185,9 @@ static ln_place gradient_place(const ln_plan *p, const ln_unit *u, size_t tensor
     const bool                heads = p->gradient[head->tensor_out].base == tensor; /* the head's own dout */
     if (ln_plan_meets(p, head)) return heads ? p->gradient[tensor].place : LN_PLACE_BAND;
     if (head->policy == LN_POLICY_BATCH) return p->gradient[tensor].place;
-    return head->write[0] == LN_SKIP ? LN_PLACE_BAND : u->parts ? p->gradient[tensor].place : LN_PLACE_BLOCK;
+    return head->write[0] == LN_SKIP || ln_plan_goes_through(head) ? LN_PLACE_BAND
+           : u->parts                                              ? p->gradient[tensor].place
+                                                                   : LN_PLACE_BLOCK;
 }
 
 /* Tensors that never leave their unit need a band, or a block, of one thread. */
@@ -260,8 +266,7 @@ static size_t part_channels(const ln_plan *p, const ln_unit *u) {
     const size_t              c = p->value[head->tensor_out].shape.c, grain = head->need.grain;
     const bool                shares = u->parts && ln_plan_has(head, LN_HEAD | LN_LOCAL); /* others need all of them */
     const size_t              n = shares ? (size_t)p->n_threads : 1, grains = (c + grain - 1) / grain;
-    const size_t              most = (grains + n - 1) / n * grain;
-    return most < c ? most : c;
+    return ln_least((grains + n - 1) / n * grain, c);
 }
 
 /* What lies between the unit's layers is written and read again at once, so a band of it should stay in the first-level
@@ -280,6 +285,11 @@ static void choose_band(ln_plan *p, ln_unit *u, ln_band *band, bool backward) {
     const size_t map_bytes = limit ? limit : MAP_BYTES;
     const bool   meets = ln_plan_meets(p, head);
     *band = (ln_band){rows, channels};
+    if (backward && ln_plan_goes_through(head)) {
+        const size_t most = limit ? 1 : OWN_BYTES / (3 * map);
+        band->channels = most > channels ? channels : most > 1 ? most / 2 * 2 : 1; /* dinput likes them in pairs */
+        return;
+    }
     if (u->first == u->last || !u->per_block) return;
     if (channels * s.h * row_bytes <= band_bytes) return;
     if ((backward || meets) && map <= map_bytes) {
@@ -319,10 +329,9 @@ static size_t lay_bands(ln_plan *p, const ln_unit *u, ln_slot *tensors, const ln
         if (x->base != t || (x->place != LN_PLACE_BAND && x->place != LN_PLACE_BLOCK)) continue;
         size_t most = 0;
         for (size_t a = 0; a < p->node[u->last].node->out.h; a += band->rows) {
-            size_t lo, hi, b = a + band->rows;
-            if (b > p->node[u->last].node->out.h) b = p->node[u->last].node->out.h;
-            ln_unit_rows(p, u, t - 1, a, b, &lo, &hi);
-            if (hi - lo > most) most = hi - lo;
+            size_t lo, hi;
+            ln_unit_rows(p, u, t - 1, a, ln_least(a + band->rows, p->node[u->last].node->out.h), &lo, &hi);
+            most = ln_most(most, hi - lo);
         }
         x->offset = bytes;
         x->halo = (ln_size2){0, 0};
@@ -338,7 +347,7 @@ static size_t lay_scratch(ln_plan *p, const ln_unit *u) {
     size_t       most = 0;
     for (size_t k = u->first + 1; k <= u->last; k++) {
         p->node[k].scratch = head;
-        if (p->node[k].need.scratch > most) most = p->node[k].need.scratch;
+        most = ln_most(most, p->node[k].need.scratch);
     }
     return head + ln_plan_round(most);
 }
@@ -358,10 +367,8 @@ static size_t plan_bands(ln_plan *p, size_t *scratch) {
             prepare(p, u, &p->node[u->first], hi);
         }
         const size_t f = lay_bands(p, u, p->value, &u->forward), b = lay_bands(p, u, p->gradient, &u->backward);
-        if (f > most) most = f;
-        if (b > most) most = b;
-        const size_t bytes = lay_scratch(p, u);
-        if (bytes > *scratch) *scratch = bytes;
+        most = ln_most(most, ln_most(f, b));
+        *scratch = ln_most(*scratch, lay_scratch(p, u));
     }
     return most;
 }

@@ -117,15 +117,16 @@ static void choose_threads(ln_plan *p) {
     p->n_threads = (int)(asked < most ? asked : most);
     const size_t n = (size_t)p->n_threads, each = (p->n_blocks + n - 1) / n;
     const bool   uneven = each * n * 5 > p->n_blocks * 6; /* more than a fifth of the time would be spent waiting */
-    bool         convolves = false;
+    bool         convolves = false, heavy = false;        /* heavy: has weights that each chunk fetches from afar */
     for (size_t i = 0; i < p->n_units; i++) {
         ln_unit *const u = &p->unit[i];
         const bool     big =
             ln_plan_has(&p->node[u->first], LN_HEAD) && ln_plan_weight_bytes(&p->node[u->first]) > BIG_WEIGHTS;
         u->parts = n > 1 && (uneven || big);
         convolves |= u->per_block && ln_plan_has(&p->node[u->first], LN_HEAD);
+        heavy |= big && !u->parts && !u->per_block;
     }
-    const size_t most_chunk = convolves ? 2 : 4, n_chunks = (each + most_chunk - 1) / most_chunk;
+    const size_t most_chunk = !convolves ? 4 : heavy ? 2 : 1, n_chunks = (each + most_chunk - 1) / most_chunk;
     p->chunk = p->options.keep_all ? p->n_blocks : (each + n_chunks - 1) / n_chunks;
 }
 
@@ -205,7 +206,8 @@ static void backward_phases(ln_plan *p, size_t unit) {
         add_phase(p, LN_PHASE_MEET_BACKWARD, unit);
         begin_segment(p, u->parts, u->parts);
         add_phase(p, LN_PHASE_BACKWARD_2, unit);
-    } else if (ln_plan_has(head, LN_HEAD) && head->write[0] != LN_SKIP) add_phase(p, LN_PHASE_DINPUT, unit);
+    } else if (ln_plan_has(head, LN_HEAD) && head->write[0] != LN_SKIP && !ln_plan_goes_through(head))
+        add_phase(p, LN_PHASE_DINPUT, unit);
 }
 
 static void make_phases(ln_plan *p) {

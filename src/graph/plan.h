@@ -87,8 +87,8 @@ typedef struct ln_unit {
 typedef enum ln_phase_kind {
     LN_PHASE_FILL,      /* images into the model's input */
     LN_PHASE_FORWARD,   /* all layers of a unit; the first pass of a head that meets, alone */
-    LN_PHASE_BACKWARD,  /* input gradients of all but the head, and its partial parameter gradients, or the first pass
-                           of one that meets */
+    LN_PHASE_BACKWARD,  /* input gradients of all but the head (its own, too, where it goes through), and its partial
+                           parameter gradients, or the first pass of one that meets */
     LN_PHASE_DINPUT,    /* the head's input gradient */
     LN_PHASE_MEET_FORWARD, LN_PHASE_MEET_BACKWARD, /* once, between the two passes of LN_CROSS_BATCH */
     LN_PHASE_FORWARD_2,  /* the second pass, and the layers behind it */
@@ -164,6 +164,11 @@ static inline bool ln_plan_has(const ln_plan_node *n, unsigned traits) { return 
 /* Does it look at the whole batch before it gives anything out? */
 static inline bool ln_plan_meets(const ln_plan *p, const ln_plan_node *n) {
     return p->options.training && ln_plan_has(n, LN_CROSS_BATCH);
+}
+
+/* Does the head pass the gradient on channel by channel, right after its dparam, while dout is at hand? */
+static inline bool ln_plan_goes_through(const ln_plan_node *head) {
+    return head->node->own_channels && head->policy == LN_POLICY_BLOCK && head->write[0] != LN_SKIP;
 }
 
 #endif

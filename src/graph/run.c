@@ -30,8 +30,6 @@ typedef struct ln_share {
 static size_t block_bytes(const ln_plan *p, const ln_slot *x) {
     return ln_plan_round(ln_slot_lanes(x) * ln_slot_unit(p, x));
 }
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 /* ------------------------------------------------------------------ tasks */
 
 static ln_view view_of(const ln_worker *w, const ln_slot *tensors, size_t t, size_t block) {
@@ -123,8 +121,8 @@ static void call(const ln_worker *w, void (*run)(const ln_task *), const ln_task
 /* Part of count channels in whole grains. */
 static void grain_part(size_t count, size_t grain, const ln_share *share, size_t *lo, size_t *hi) {
     ln_part((count + grain - 1) / grain, share->part, share->n_parts, lo, hi);
-    *lo = least(*lo * grain, count);
-    *hi = least(*hi * grain, count);
+    *lo = ln_least(*lo * grain, count);
+    *hi = ln_least(*hi * grain, count);
 }
 
 /* A band buffer begins at the band's first channel and row. */
@@ -145,8 +143,8 @@ typedef struct ln_place_in_unit {
 
 static ln_place_in_unit band_at(const ln_plan *p, const ln_unit *u, const ln_band *band, size_t c, size_t c_end,
                                 size_t h) {
-    ln_place_in_unit at = {.c_lo = c, .c_hi = c + least(band->channels, c_end - c)};
-    const size_t     end = least(h + band->rows, p->node[u->last].node->out.h);
+    ln_place_in_unit at = {.c_lo = c, .c_hi = c + ln_least(band->channels, c_end - c)};
+    const size_t     end = ln_least(h + band->rows, p->node[u->last].node->out.h);
     for (size_t i = u->first; i <= u->last; i++)
         ln_unit_rows(p, u, i, h, end, &at.lo[i - u->first], &at.hi[i - u->first]);
     return at;
@@ -188,7 +186,7 @@ static void forward_unit(const ln_worker *w, const ln_unit *u, const ln_share *s
     size_t               c_lo, c_hi;
     make_tasks(w, u, s, tasks);
     grain_part(tasks[0].c_hi, p->node[u->first].need.grain, s, &c_lo, &c_hi);
-    for (size_t c = c_lo; c < c_hi; c = least(band.channels, c_hi - c) + c)
+    for (size_t c = c_lo; c < c_hi; c = ln_least(band.channels, c_hi - c) + c)
         for (size_t h = 0; h < rows; h += band.rows) {
             const ln_place_in_unit at = band_at(p, u, &band, c, c_hi, h);
             set_band(p, u, tasks, &at);
@@ -205,6 +203,12 @@ static void backward_whole(const ln_worker *w, size_t node, const ln_share *s, i
     t.c_hi = n->node->in[0].c;
     t.h_hi = n->node->in[0].h;
     if (n->runs) call(w, n->kernel->dinput[pass].run, &t, node, true);
+}
+
+static void dinput_channels(const ln_worker *w, const ln_unit *u, ln_task t) {
+    t.h_lo = 0;
+    t.h_hi = t.node->in[0].h;
+    if (t.c_lo < t.c_hi) call(w, w->p->node[u->first].kernel->dinput[0].run, &t, u->first, true);
 }
 
 /* Back through the unit to the head's output, and the head's partial sums of this block. */
@@ -228,6 +232,7 @@ static void backward_unit(const ln_worker *w, const ln_unit *u, const ln_share *
                 call(w, p->node[i].kernel->dinput[0].run, &tasks[i - u->first], i, true);
             if (!heads && head->runs) call(w, head->kernel->dinput[pass].run, &tasks[0], u->first, true);
             if (heads && head->policy == LN_POLICY_BLOCK) call(w, head->kernel->dparam, &tasks[0], u->first, true);
+            if (ln_plan_goes_through(head)) dinput_channels(w, u, tasks[0]);
         }
 }
 
@@ -235,8 +240,7 @@ static void dinput_head(const ln_worker *w, const ln_unit *u, const ln_share *s)
     const ln_plan_node *const head = &w->p->node[u->first];
     ln_task                   t = make_task(w, head, s->block, s->n_blocks);
     grain_part(head->node->in[0].c, 1, s, &t.c_lo, &t.c_hi);
-    t.h_hi = head->node->in[0].h;
-    if (t.c_lo < t.c_hi) call(w, head->kernel->dinput[0].run, &t, u->first, true);
+    dinput_channels(w, u, t);
 }
 
 static void meet(const ln_worker *w, const ln_unit *u, const ln_share *s, bool backward) {
@@ -307,7 +311,7 @@ static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
     _Alignas(128) unsigned char buffer[64 * LN_LANES * sizeof(double)];
     const void                 *at[LN_LANES];
     for (size_t i = lo; i < hi; i += 64) {
-        const size_t count = least(64, hi - i);
+        const size_t count = ln_least(64, hi - i);
         for (size_t l = 0; l < LN_LANES; l++) at[l] = (const char *)rows[l] + i * pixel;
         const ln_fill fill = {at, batch->is_float, count, pre->scale / pre->std, -pre->mean / pre->std};
         if (v.row == s.w && v.channel == s.w * s.h) { /* no halo: the block is one row of lanes */
@@ -316,7 +320,7 @@ static void fill_block(const ln_worker *w, size_t block, size_t lo, size_t hi) {
         }
         p->options.kernels->fill(&fill, buffer);
         for (size_t j = 0; j < count;) {
-            const size_t row = (i + j) / s.w, x = (i + j) % s.w, c = row / s.h, run = least(s.w - x, count - j);
+            const size_t row = (i + j) / s.w, x = (i + j) % s.w, c = row / s.h, run = ln_least(s.w - x, count - j);
             memcpy((char *)v.data + (c * v.channel + (row - c * s.h) * v.row + x) * lane, buffer + j * lane,
                    run * lane);
             j += run;
@@ -332,7 +336,7 @@ static void fill_planar(const ln_worker *w, size_t block, size_t lo, size_t hi) 
     const ln_preprocess  *pre = &batch->preprocess;
     const size_t          pixel = batch->is_float ? sizeof(float) : 1;
     const ln_view         v = view_of(w, p->value, 0, block);
-    const char *const     image = batch->rows[least(block, batch->n - 1)];
+    const char *const     image = batch->rows[ln_least(block, batch->n - 1)];
     for (size_t i = lo; i < hi; i++) {
         const void *const row = image + i * s.w * pixel;
         const ln_fill     fill = {&row, batch->is_float, s.w, pre->scale / pre->std, -pre->mean / pre->std};
@@ -400,7 +404,7 @@ static void run_blocks(ln_worker *w, const ln_segment *segment) {
     size_t               block, end;
     ln_part(p->n_blocks, w->t, w->n, &block, &end);
     for (; block < end; block += p->chunk) {
-        const size_t n = least(p->chunk, end - block);
+        const size_t n = ln_least(p->chunk, end - block);
         w->chunk = block;
         for (size_t i = segment->first; i < segment->last;) {
             size_t next = i + 1;
@@ -473,7 +477,7 @@ static void sum_squares(const ln_worker *w, bool of_weights) {
             ln_part(ln_squares_of(param), w->t, w->n, &lo, &hi);
             for (size_t j = lo; j < hi; j++)
                 sum[j] = counts ? p->options.kernels->sum_squares(x, j * LN_SQUARES,
-                                                                  least((j + 1) * LN_SQUARES, param->count))
+                                                                  ln_least((j + 1) * LN_SQUARES, param->count))
                                 : 0;
             sum += ln_squares_of(param);
         }
@@ -614,7 +618,7 @@ static void load_batch(ln_plan *p, const ln_batch *batch) {
     memset(live, 0, p->n_blocks * sizeof *live);
     memset(p->arena + p->finite_offset, 0, p->n_nodes * LN_MAX_PARAMS * sizeof(int));
     for (size_t i = 0; i < p->n_blocks * LN_LANES; i++) {
-        const size_t from = least(i, batch->n - 1);
+        const size_t from = ln_least(i, batch->n - 1);
         rows[i] = batch->rows[from];
         label[i] = batch->labels ? batch->labels[from] : 0;
         image[i] = batch->images ? batch->images[from] : (uint32_t)from;
@@ -704,7 +708,7 @@ void ln_run_outputs(const ln_plan *plan, size_t n, float *outputs) {
     for (size_t block = 0; block * LN_LANES < n; block++) {
         const ln_view v = view_of(&w, plan->value, last, block);
         float        *rows[LN_LANES];
-        const size_t  live = least(LN_LANES, n - block * LN_LANES);
+        const size_t  live = ln_least(LN_LANES, n - block * LN_LANES);
         for (size_t l = 0; l < live; l++) rows[l] = outputs + (block * LN_LANES + l) * count;
         plan->options.kernels->unlane(v.data, count, live, rows);
     }

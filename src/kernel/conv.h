@@ -516,8 +516,6 @@ static inline void conv_scatter(size_t pt, const conv_slide *s, size_t kw, size_
 
 /* ------------------------------------------------------------------ sizes */
 
-static inline size_t conv_least(size_t a, size_t b) { return a < b ? a : b; }
-
 /* How count columns are cut into tiles of at most most: n of size and then rest of size - 1. */
 typedef struct conv_cut { size_t size, n, rest; } conv_cut;
 
@@ -529,17 +527,16 @@ static inline conv_cut conv_cut_evenly(size_t count, size_t most) {
 /* Half-cycles that one tap of an ot × xt tile takes: fmas (two a cycle), loads (two), or the latency of an fma (4). */
 static inline size_t conv_tap_cost(size_t ot, size_t xt) {
     const size_t fmas = ot * xt, loads = ot + xt;
-    const size_t cost = fmas > loads ? fmas : loads;
-    return (cost > 8 ? cost : 8) + 1;
+    return ln_most(ln_most(fmas, loads), 8) + 1;
 }
 
 /* Rows of the tile that make rows × columns cheapest when n parts share the rows. A divisor of rows only, when exact.
  * Tiles of more than fit rows pay for loads from beyond the first-level cache. */
 static inline size_t conv_tile_rows(size_t rows, size_t columns, size_t n_parts, bool exact, size_t fit) {
     size_t best = 1, best_cost = SIZE_MAX;
-    for (size_t ot = conv_least(CONV_MAX, rows); ot >= 1; ot--) {
+    for (size_t ot = ln_least(CONV_MAX, rows); ot >= 1; ot--) {
         if (exact && rows % ot != 0) continue;
-        const conv_cut cut = conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / ot));
+        const conv_cut cut = conv_cut_evenly(columns, ln_least(CONV_MAX, CONV_TILE / ot));
         const size_t   tiles = rows / ot, rest = rows % ot, busiest = (tiles + (rest > 0) + n_parts - 1) / n_parts;
         const size_t   full = cut.n * conv_tap_cost(ot, cut.size) + cut.rest * conv_tap_cost(ot, cut.size - 1);
         const size_t   last = cut.n * conv_tap_cost(rest, cut.size) + cut.rest * conv_tap_cost(rest, cut.size - 1);

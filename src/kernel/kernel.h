@@ -14,6 +14,11 @@ static inline lanes *view_row(const ln_view *v, size_t block, size_t c, size_t h
     return (lanes *)v->data + block * v->block + (c - v->c0) * v->channel + (h - v->h0) * v->row;
 }
 
+/* One image at a time: refuses the model's input, whose channels are no lanes. */
+static inline const char *refuse_planar(const ln_node *node) {
+    return node->input[0] < 0 ? "its input is the model's" : NULL;
+}
+
 /* found, or NaN once value is NaN or becomes infinite when multiplied by 2^28: a gradient that large would make a
  * weight infinite in the update. */
 LN_INLINE vec v_find_unfit(vec value, vec found) {

@@ -149,8 +149,7 @@ LN_INLINE vec sum_one(const real *partials, size_t n, size_t stride) {
     return sum;
 }
 
-void LN_PASTE(ln_, sum_partials, LN_ISA_NAME)(const void *partials, size_t n, size_t stride, void *out, size_t lo,
-                                              size_t hi) {
+void ln_sum_partials(const void *partials, size_t n, size_t stride, void *out, size_t lo, size_t hi) {
     const real *in = partials;
     real       *sums = out;
     size_t      i = lo;

@@ -361,16 +361,12 @@ static void batchnorm_image(const ln_task *t) {
     }
 }
 
-static const char *batchnorm_refuse_image(const ln_node *node) {
-    return node->input[0] < 0 ? "its input is the model's" : NULL;
-}
-
 #define BATCHNORM_KERNEL                                                                                          \
     {                                                                                                             \
         .prepare = batchnorm_prepare, .pack = batchnorm_pack, .settle = batchnorm_settle,                         \
         .forward = {{.run = batchnorm_sums_forward, .meet = batchnorm_meet_forward}, {.run = batchnorm_forward}}, \
         .dinput = {{.run = batchnorm_sums_backward, .meet = batchnorm_meet_backward}, {.run = batchnorm_dinput}}, \
-        .image = {.refuse = batchnorm_refuse_image, .prepare = batchnorm_prepare, .pack = batchnorm_pack,         \
+        .image = {.refuse = refuse_planar, .prepare = batchnorm_prepare, .pack = batchnorm_pack,                  \
                   .run = batchnorm_image},                                                                        \
     }
 #endif

@@ -67,6 +67,7 @@ static ln_status infer(ln_node *node, ln_error *error) {
         return ln_fail_node(error, LN_E_SHAPE, node,
                             "%zu outputs of %zu taps each are more than 2^31 values; make it smaller", o, taps);
     node->halo = a->padding;
+    node->own_channels = (size_t)a->groups == node->in[0].c && (size_t)a->groups == node->out.c;
     node->n_macs = (uint64_t)outputs * taps;
     node->n_params = a->bias ? 2 : 1;
     node->param[0] = (ln_param){
@@ -187,10 +188,10 @@ static size_t sums_beside(const conv2d *a) { return a->dilation.w == 1 ? (size_t
  * taken one by one, with their inputs, and need no bands of rows where one walk does for all taps. */
 static void choose(const ln_node *node, size_t n_parts, size_t choice[3]) {
     const conv2d *const a = (const conv2d *)(const void *)node->args;
-    const bool   divides = a->groups > 1, own = (size_t)a->groups == node->in[0].c && (size_t)a->groups == node->out.c;
-    const size_t group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
-    const bool   cuts = own ? a->kernel.h * a->kernel.w > CONV_OWN_ROWS * CONV_OWN_ROWS
-                            : node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
+    const bool          divides = a->groups > 1, own = node->own_channels;
+    const size_t        group_o = node->out.c / (size_t)a->groups, row = node->out.w * sizeof(lanes);
+    const bool          cuts = own ? a->kernel.h * a->kernel.w > CONV_OWN_ROWS * CONV_OWN_ROWS
+                                   : node->in[0].c / (size_t)a->groups >= CUT_CHANNELS;
     choice[0] = conv_tile_rows(group_o, node->out.w, divides ? 1 : n_parts, divides, SIZE_MAX);
     choice[1] = own ? 1
                     : conv_tile_rows(group_o, sums_beside(a), 1, divides,
@@ -222,8 +223,8 @@ static void pack(const ln_task *t) {
     real *const forward = t->packed, *const back = forward + s.o * s.taps;
     size_t lo, hi;
     ln_part((s.o + s.tile - 1) / s.tile, t->part, t->n_parts, &lo, &hi);
-    for (size_t o0 = lo * s.tile; o0 < conv_least(hi * s.tile, s.o); o0 += s.tile) {
-        const size_t tile = conv_least(s.tile, s.o - o0);
+    for (size_t o0 = lo * s.tile; o0 < ln_least(hi * s.tile, s.o); o0 += s.tile) {
+        const size_t tile = ln_least(s.tile, s.o - o0);
         for (size_t tap = 0; tap < s.taps; tap++)
             for (size_t o = 0; o < tile; o++) forward[o0 * s.taps + tap * tile + o] = weight[(o0 + o) * s.taps + tap];
     }
@@ -266,14 +267,14 @@ static void forward_rows(const sizes *s, const conv_row *rows, size_t tile, size
     r.out += 2 * pairs * r.out_next;
     r.rows -= 2 * pairs;
     forward_tiles(&r, r.in_tap == 1 ? conv_forward[tile] : conv_dilated[tile],
-                  conv_cut_evenly(columns, conv_least(CONV_MAX, CONV_TILE / tile)));
+                  conv_cut_evenly(columns, ln_least(CONV_MAX, CONV_TILE / tile)));
 }
 
 static void forward(const ln_task *t) {
     const sizes s = sizes_of(t->node, t->choice);
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t o = t->c_lo; o < t->c_hi; o += s.tile) {
-            const size_t   tile = conv_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
+            const size_t   tile = ln_least(s.tile, s.o - o), c0 = o / s.group_o * s.c;
             const conv_row r = {.weights = (const real *)t->packed + o * s.taps,
                                 .bias = t->node->n_params > 1 ? (const real *)t->param[1] + o : NULL,
                                 .in = view_row(&t->in[0], b, c0, t->h_lo * s.sh) - s.ph * t->in[0].row - s.pw,
@@ -295,9 +296,6 @@ static void forward(const ln_task *t) {
 }
 
 /* ----------------------------------------------------- parameter gradient */
-
-/* Depthwise: every output channel has an input channel of its own. */
-static bool is_own(const sizes *s) { return s->group_o == 1 && s->c == 1; }
 
 /* Some rows of some blocks of a task. */
 typedef struct region {
@@ -324,7 +322,7 @@ static conv_sum sum_at(const ln_task *t, const sizes *s, const region *at, size_
 /* kh × kw sums of each of tile channels, for input channel c of their group. */
 static void sum_channel(const ln_task *t, const sizes *s, const region *at, size_t o, size_t tile, size_t c,
                         lanes *sums, size_t step) {
-    const size_t       most = s->dw == 1 ? conv_least(CONV_MAX, CONV_TILE / tile) : 1;
+    const size_t       most = s->dw == 1 ? ln_least(CONV_MAX, CONV_TILE / tile) : 1;
     const conv_cut     cut = conv_cut_evenly(s->kw, most);
     conv_sum           sum = sum_at(t, s, at, o, o / s->group_o * s->c + c);
     const lanes *const in = sum.in;
@@ -343,7 +341,7 @@ static void sum_channel(const ln_task *t, const sizes *s, const region *at, size
 /* The same for a channel with an input of its own, and the sum of dout with the first of them. */
 static void sum_own(const ln_task *t, const sizes *s, const region *at, size_t o, lanes *sums, lanes *pixels) {
     const conv_cut     cut = conv_cut_evenly(s->kw, CONV_MAX);
-    const conv_cut     cut_h = conv_cut_evenly(s->kh, conv_least(CONV_OWN_ROWS, CONV_TILE / cut.size));
+    const conv_cut     cut_h = conv_cut_evenly(s->kh, ln_least(CONV_OWN_ROWS, CONV_TILE / cut.size));
     conv_sum           sum = sum_at(t, s, at, o, o);
     const lanes *const in = sum.in;
     sum.sums_step = s->kw;
@@ -396,7 +394,7 @@ static void sum_tile(const ln_task *t, const sizes *s, size_t o, size_t tile, la
     const region all = {0, t->n_blocks, t->h_lo, t->h_hi};
     real *const  dweight = t->dparam[0];
     for (size_t c = 0; c < s->c; c++) {
-        if (is_own(s)) sum_own(t, s, &all, o, sums, pixels);
+        if (t->node->own_channels) sum_own(t, s, &all, o, sums, pixels);
         else sum_channel(t, s, &all, o, tile, c, sums, area);
         for (size_t i = 0; i < tile; i++) fold(sums + i * area, area, dweight + (o + i) * s->taps + c * area);
     }
@@ -408,8 +406,8 @@ static void sum_bands(const ln_task *t, const sizes *s, size_t o, size_t tile, l
     real *const  dweight = t->dparam[0];
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t h = t->h_lo; h < t->h_hi; h += rows) {
-            const region band = {b, 1, h, conv_least(h + rows, t->h_hi)};
-            if (is_own(s)) sum_own(t, s, &band, o, sums, pixels);
+            const region band = {b, 1, h, ln_least(h + rows, t->h_hi)};
+            if (t->node->own_channels) sum_own(t, s, &band, o, sums, pixels);
             else
                 for (size_t c = 0; c < s->c; c++) sum_channel(t, s, &band, o, tile, c, sums + c * area, s->taps | 1);
         }
@@ -424,13 +422,13 @@ static void dparam(const ln_task *t) {
     lanes *const sums = t->scratch, *const pixels = sums + sums_waiting(&s, !whole);
     real *const dbias = t->dparam[1];
     for (size_t o = t->c_lo, tile; o < t->c_hi; o += tile) {
-        tile = conv_least(s.sum_tile, conv_least(t->c_hi - o, s.group_o - o % s.group_o));
+        tile = ln_least(s.sum_tile, ln_least(t->c_hi - o, s.group_o - o % s.group_o));
         lanes *const sum = biases ? pixels + o : NULL;
         if (!whole) sum_bands(t, &s, o, tile, sums + o * (s.taps | 1), sum);
         else if (s.sum_rows > 0) sum_bands(t, &s, o, tile, sums, sum);
         else sum_tile(t, &s, o, tile, sums, sum);
     }
-    if (biases && !is_own(&s)) sum_bias(t, pixels);
+    if (biases && !t->node->own_channels) sum_bias(t, pixels);
     for (size_t o = t->c_lo; o < t->c_hi && biases && t->h_hi == t->node->out.h; o++) dbias[o] = lanes_sum(pixels + o);
 }
 
@@ -455,7 +453,7 @@ static rows_behind rows_behind_of(const sizes *s, size_t r, size_t out_h) {
     const size_t extent = (s->kh - 1) * s->dh + 1;
     const bool   beside = s->sh == 1; /* most are, and division is slow */
     const size_t lo = r < extent ? 0 : (beside ? r - extent : (r - extent) / s->sh) + 1;
-    const size_t end = conv_least((beside ? r : r / s->sh) + 1, out_h);
+    const size_t end = ln_least((beside ? r : r / s->sh) + 1, out_h);
     if (lo >= end) return (rows_behind){.step = 1};
     return s->dh == 1 ? (rows_behind){lo, end - lo, 1, r - lo * s->sh, s->sh} : rows_dilated(s, r, lo, end);
 }
@@ -537,7 +535,7 @@ static void dinput(const ln_task *t) {
     const size_t   h_in = t->node->in[0].h;
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t c = t->c_lo, n; c < t->c_hi; c += n) {
-            n = conv_least(2, t->c_hi - c);
+            n = ln_least(2, t->c_hi - c);
             const size_t first = c / s.c * s.group_o, second = (c + 1) / s.c * s.group_o;
             for (size_t h = 0; h < (n == 2 ? h_in : (h_in + 1) / 2); h++) {
                 const bool pair = n == 2 || h_in - 1 - h != h;
@@ -604,7 +602,7 @@ static void run_image(const ln_task *t) {
                               .planar = t->planar};
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t g = t->c_lo, n; g < t->c_hi; g += n) {
-            n = conv_least(CONV_IMAGE_GROUPS, t->c_hi - g);
+            n = ln_least(CONV_IMAGE_GROUPS, t->c_hi - g);
             r.weights = (const lanes *)t->packed + g * (1 + taps);
             for (size_t h = t->h_lo; h < t->h_hi; h++) {
                 r.in = (const real *)in->data + b * in->block * unit + h * sh * row -

@@ -111,8 +111,6 @@ static const real *param_at(const ln_task *t, size_t k, size_t i) {
     return k < t->node->n_params ? (const real *)t->param[k] + i : NULL;
 }
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 /* The image as it lies in v: where its rows, or its channels too, lie one behind the other, they are one long row. */
 static ln_shape runs_of(const ln_task *t, const ln_view *v) {
     const ln_shape s = t->node->out;
@@ -160,9 +158,11 @@ LN_INLINE void take_run(const lanes *x, size_t i, size_t n, size_t p, reading ho
 
 /* The same of all lanes. */
 LN_INLINE void take_lanes(const lanes *x, size_t i, size_t n, const lanes *middle, sums s[PARTS]) {
-    for (size_t at = 0; at < n; at += PIECE)
-        LN_UNROLL for (size_t p = 0; p < PARTS; p++) take_run(x + at, i + at, least(PIECE, n - at), p * LN_WIDTH,
-                                                              IMAGES, v_load(middle->of + p * LN_WIDTH), &s[p]);
+    for (size_t at = 0; at < n; at += PIECE) {
+        const size_t some = ln_least(PIECE, n - at);
+        LN_UNROLL for (size_t p = 0; p < PARTS; p++)
+            take_run(x + at, i + at, some, p * LN_WIDTH, IMAGES, v_load(middle->of + p * LN_WIDTH), &s[p]);
+    }
 }
 
 /* Of every step-th row of the image. One image at a time only s[0] is made, and all its elements are the same. */
@@ -237,10 +237,7 @@ typedef struct walk {
     size_t         b, c, h, w;
 } walk;
 
-LN_INLINE walk walk_from(const ln_task *t, const ln_view *v, size_t b) {
-    return (walk){.v = v, .r = runs_of(t, v), .b = b};
-}
-
+/* Where the walk stands, before it goes on by n values, all of them of one row. */
 LN_INLINE const lanes *step_on(walk *at, size_t n) {
     const lanes *const from = view_row(at->v, at->b, at->c, at->h) + at->w;
     at->w += n;
@@ -253,15 +250,11 @@ LN_INLINE const lanes *step_on(walk *at, size_t n) {
 /* The next n values, zeros behind them up to sixteen: where they lie, or gathered in room. */
 LN_INLINE const lanes *sixteen(walk *at, size_t n, lanes room[LN_LANES]) {
     if (at->w + LN_LANES <= at->r.w) return step_on(at, LN_LANES);
-    size_t k = 0;
-    while (k < n) {
-        const size_t       some = least(n - k, at->r.w - at->w);
-        const lanes *const from = step_on(at, some);
-        for (size_t j = 0; j < some; j++, k++)
-            for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(room[k].of + p, v_load(from[j].of + p));
+    for (size_t k = 0, some; k < n; k += some) {
+        some = ln_least(n - k, at->r.w - at->w);
+        memcpy(room + k, step_on(at, some), some * sizeof *room);
     }
-    for (; k < LN_LANES; k++)
-        for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) v_store(room[k].of + p, v_zero());
+    memset(room + n, 0, (LN_LANES - n) * sizeof *room);
     return room;
 }
 
@@ -273,12 +266,11 @@ LN_INLINE void take_16(const lanes *x, const lanes *dy, const real *weight, cons
         const vec mean = v_load(at->mean.of + p * LN_WIDTH), scale = v_load(at->scale.of + p * LN_WIDTH);
         sums      r = s[p];
         for (size_t k = 0; k < LN_LANES; k += SUMS) LN_UNROLL for (size_t j = 0; j < SUMS; j++) {
-                const vec one = weight ? v_broadcast(weight + k + j) : v_splat(1);
-                const vec y = v_load(dy[k + j].of + p * LN_WIDTH);
+                const vec one = v_broadcast(weight + k + j), y = v_load(dy[k + j].of + p * LN_WIDTH);
                 const vec e = v_mul(v_sub(v_load(x[k + j].of + p * LN_WIDTH), mean), y);
                 r.a[j] = v_fma(one, y, r.a[j]);
                 r.b[j] = v_fma(one, e, r.b[j]);
-                if (products) v_store(products[k + j].of + p * LN_WIDTH, v_mul(e, scale));
+                v_store(products[k + j].of + p * LN_WIDTH, v_mul(e, scale));
             }
         s[p] = r;
     }
@@ -291,95 +283,85 @@ LN_INLINE void fold_16(const lanes x[LN_LANES], real *to, size_t n) {
     if (n < LN_LANES) memcpy(to, few, n * sizeof(real));
 }
 
+/* Sixteen weights, those of n values from value i on: where they lie, or in room, which holds ones. */
+LN_INLINE const real *weights_of(const ln_task *t, size_t i, size_t n, real room[LN_LANES]) {
+    const real *const weight = param_at(t, 0, i);
+    if (!weight) return room;
+    return n == LN_LANES ? weight : memcpy(room, weight, n * sizeof(real));
+}
+
 /* The first walk over a block: the two sums, and the block's shares of the parameters' gradients if they learn. */
-LN_INLINE void first_walk(const ln_task *t, size_t b, bool weighs, bool learns, sums sum[PARTS]) {
-    const statistics *const s = kept(t, b);
-    const size_t            n = ln_shape_count(t->node->out);
-    walk                    along_x = walk_from(t, &t->in[0], b), along_dy = walk_from(t, &t->dout, b);
-    lanes                   room_x[LN_LANES], room_dy[LN_LANES], products[LN_LANES];
+LN_INLINE void first_walk(const ln_task *t, size_t b, sums sum[PARTS]) {
+    const size_t n = ln_shape_count(t->node->out);
+    walk         along_x = {.v = &t->in[0], .r = runs_of(t, &t->in[0]), .b = b};
+    walk         along_dy = {.v = &t->dout, .r = runs_of(t, &t->dout), .b = b};
+    lanes        room_x[LN_LANES], room_dy[LN_LANES], products[LN_LANES];
+    real         ones[LN_LANES];
+    for (size_t k = 0; k < LN_LANES; k++) ones[k] = 1;
     begin_sums(sum);
     for (size_t i = 0; i < n; i += LN_LANES) {
-        const size_t       some = least(LN_LANES, n - i);
+        const size_t       some = ln_least(LN_LANES, n - i);
         const lanes *const x = sixteen(&along_x, some, room_x), *const dy = sixteen(&along_dy, some, room_dy);
-        const real *weight = weighs ? param_at(t, 0, i) : NULL;
-        real        few[LN_LANES] = {0};
-        if (weighs && some < LN_LANES) weight = memcpy(few, weight, some * sizeof(real));
-        take_16(x, dy, weighs ? weight : NULL, s, sum, learns ? products : NULL);
-        if (!learns) continue;
-        fold_16(products, share_of(t, b, 0) + i, some);
-        if (t->node->n_params > 1) fold_16(dy, share_of(t, b, 1) + i, some);
+        take_16(x, dy, weights_of(t, i, some, ones), kept(t, b), sum, products);
+        if (t->dparam[0]) fold_16(products, share_of(t, b, 0) + i, some);
+        if (t->dparam[1]) fold_16(dy, share_of(t, b, 1) + i, some);
     }
 }
 
-/* dx = scale · (g - mean_g - (x - mean) · q) */
+/* In one part of the lanes dx = scale · (g - mean_g - (x - mean) · q). */
 typedef struct slope {
-    lanes mean_g, q;
+    vec mean, scale, mean_g, q;
 } slope;
 
-LN_INLINE slope slope_of(const ln_task *t, const statistics *s, const sums sum[PARTS]) {
-    const vec n = v_splat(n_of(t));
-    slope     k;
-    for (size_t p = 0; p < PARTS; p++) {
-        const vec scale = v_load(s->scale.of + p * LN_WIDTH);
-        v_store(k.mean_g.of + p * LN_WIDTH, v_div(fold(sum[p].a), n));
-        v_store(k.q.of + p * LN_WIDTH, v_mul(v_mul(v_div(fold(sum[p].b), n), scale), scale));
-    }
-    return k;
+LN_INLINE slope slope_of(const statistics *s, size_t p, const sums *sum, vec n) {
+    const vec scale = v_load(s->scale.of + p);
+    return (slope){.mean = v_load(s->mean.of + p),
+                   .scale = scale,
+                   .mean_g = v_div(fold(sum->a), n),
+                   .q = v_mul(v_mul(v_div(fold(sum->b), n), scale), scale)};
 }
 
-LN_INLINE void dinput_run(const lanes *x, const lanes *dy, lanes *dx, size_t n, const statistics *s, const slope *k,
+LN_INLINE void dinput_run(const lanes *x, const lanes *dy, lanes *dx, size_t n, const slope k[PARTS],
                           const real *weight, bool adds) {
-    vec mean[PARTS], scale[PARTS], mean_g[PARTS], q[PARTS];
-    LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
-        mean[p] = v_load(s->mean.of + p * LN_WIDTH);
-        scale[p] = v_load(s->scale.of + p * LN_WIDTH);
-        mean_g[p] = v_load(k->mean_g.of + p * LN_WIDTH);
-        q[p] = v_load(k->q.of + p * LN_WIDTH);
-    }
     for (size_t i = 0; i < n; i++) {
         const vec one = weight ? v_broadcast(weight + i) : v_splat(1);
         LN_UNROLL for (size_t p = 0; p < PARTS; p++) {
             real *const to = dx[i].of + p * LN_WIDTH;
-            const vec   d = v_sub(v_load(x[i].of + p * LN_WIDTH), mean[p]);
+            const vec   d = v_sub(v_load(x[i].of + p * LN_WIDTH), k[p].mean);
             const vec   g = v_mul(one, v_load(dy[i].of + p * LN_WIDTH));
-            const vec   value = v_mul(scale[p], v_sub(v_sub(g, mean_g[p]), v_mul(d, q[p])));
+            const vec   value = v_mul(k[p].scale, v_sub(v_sub(g, k[p].mean_g), v_mul(d, k[p].q)));
             v_store(to, adds ? v_add(v_load(to), value) : value);
         }
     }
 }
 
-LN_INLINE void second_walk(const ln_task *t, size_t b, const slope *k, bool adds) {
+LN_INLINE void second_walk(const ln_task *t, size_t b, const sums sum[PARTS], bool adds) {
     const ln_shape s = t->node->out;
+    slope          k[PARTS];
+    LN_UNROLL for (size_t p = 0; p < PARTS; p++) k[p] = slope_of(kept(t, b), p * LN_WIDTH, &sum[p], v_splat(n_of(t)));
     for (size_t c = t->c_lo; c < t->c_hi; c++)
         for (size_t h = 0; h < s.h; h++)
-            dinput_run(view_row(&t->in[0], b, c, h), view_row(&t->dout, b, c, h), view_row(&t->din[0], b, c, h), s.w,
-                       kept(t, b), k, param_at(t, 0, (c * s.h + h) * s.w), adds);
+            dinput_run(view_row(&t->in[0], b, c, h), view_row(&t->dout, b, c, h), view_row(&t->din[0], b, c, h), s.w, k,
+                       param_at(t, 0, (c * s.h + h) * s.w), adds);
 }
 
 static void dinput(const ln_task *t) {
-    const bool weighs = t->node->n_params > 0, learns = weighs && t->dparam[0];
     for (size_t b = 0; b < t->n_blocks; b++) {
         sums sum[PARTS];
-        if (learns) first_walk(t, b, true, true, sum);
-        else if (weighs) first_walk(t, b, true, false, sum);
-        else first_walk(t, b, false, false, sum);
-        if (t->write[0] == LN_SKIP) continue;
-        const slope k = slope_of(t, kept(t, b), sum);
-        if (t->write[0] == LN_ADD) second_walk(t, b, &k, true);
-        else second_walk(t, b, &k, false);
+        first_walk(t, b, sum);
+        if (t->write[0] == LN_ADD) second_walk(t, b, sum, true);
+        else if (t->write[0] == LN_SET) second_walk(t, b, sum, false);
     }
 }
 
 /* Adds up what dinput has left of each block. */
 static void dparam(const ln_task *t) {
-    const size_t each = t->node->out.h * t->node->out.w;
-    for (size_t k = 0; k < t->node->n_params; k++) LN_PASTE(ln_, sum_partials, LN_ISA_NAME)
-    (share_of(t, 0, k), t->n_blocks, t->saved_stride / sizeof(real), t->dparam[k], t->c_lo * each, t->c_hi * each);
+    const size_t each = t->node->out.h * t->node->out.w, stride = t->saved_stride / sizeof(real);
+    for (size_t k = 0; k < t->node->n_params; k++)
+        ln_sum_partials(share_of(t, 0, k), t->n_blocks, stride, t->dparam[k], t->c_lo * each, t->c_hi * each);
 }
 
 /* ------------------------------------------------------ one image at a time */
-
-static const char *refuse_image(const ln_node *node) { return node->input[0] < 0 ? "its input is the model's" : NULL; }
 
 static void prepare_image(const ln_node *node, ln_need *need) {
     const ln_shape s = node->out;
@@ -435,5 +417,5 @@ const ln_kernel LN_KERNEL(layernorm) = {
     .forward = {{.run = forward}},
     .dinput = {{.run = dinput}},
     .dparam = dparam,
-    .image = {.refuse = refuse_image, .prepare = prepare_image, .pack = pack_image, .run = run_image}};
+    .image = {.refuse = refuse_planar, .prepare = prepare_image, .pack = pack_image, .run = run_image}};
 #endif

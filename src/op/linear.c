@@ -66,8 +66,6 @@ const ln_op ln_op_linear = {
 
 #include <string.h>
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
 /* Tiles of at most most things, as even as can be: the size of the next one. */
 static size_t next_tile(size_t left, size_t most) {
     const size_t tiles = (left + most - 1) / most;
@@ -88,8 +86,8 @@ static void prepare(const ln_node *node, ln_need *need) {
     need->choice[STREAMS] = node->in[0].c % LN_LANES == 0 && node->param[0].count * sizeof(real) >= STREAM_BYTES;
     need->choice[BY_INPUTS] = need->sum_inputs = node->out.c <= FEW_OUTPUTS;
     if (need->training)
-        need->scratch =
-            need->n_blocks * LN_LANES * least((node->in[0].c + LN_LANES - 1) / LN_LANES, PANEL_VECTORS) * sizeof(lanes);
+        need->scratch = need->n_blocks * LN_LANES * ln_least((node->in[0].c + LN_LANES - 1) / LN_LANES, PANEL_VECTORS) *
+                        sizeof(lanes);
 }
 
 /* Rows of a product, in tiles, for all blocks of the task. */
@@ -98,7 +96,7 @@ static void product(gemm_product g, size_t n_rows, size_t n_blocks,
     const gemm_product first = g;
     for (size_t b = 0, bt; b < n_blocks; b += bt) {
         bt = next_tile(n_blocks - b, GEMM_BLOCKS);
-        const size_t most = least(GEMM_ROWS, GEMM_TILE / bt);
+        const size_t most = ln_least(GEMM_ROWS, GEMM_TILE / bt);
         for (size_t i = 0, it; i < n_rows; i += it) {
             it = next_tile(n_rows - i, most);
             g.weights = first.weights + i * first.row;
@@ -155,7 +153,7 @@ static void transpose_panel(const ln_task *t, size_t i, size_t nv, lanes *panel)
     for (size_t b = 0; b < t->n_blocks; b++)
         for (size_t v = 0; v < nv; v++) {
             lanes        from[LN_LANES], to[LN_LANES];
-            const size_t first = i + v * LN_LANES, live = least(LN_LANES, in - first);
+            const size_t first = i + v * LN_LANES, live = ln_least(LN_LANES, in - first);
             const lanes *x = view_row(&t->in[0], b, first, 0);
             for (size_t k = 0; k < LN_LANES; k++) {
                 if (k < live) from[k] = x[k * t->in[0].channel];
@@ -180,8 +178,8 @@ static void store_tile(const lanes *tile, size_t n, size_t nv, size_t live, real
 }
 
 static void dweight_panel(const ln_task *t, const range *r, size_t i, size_t nv, const lanes *panel) {
-    const size_t in = t->node->in[0].c, live = least(nv * LN_LANES, in - i);
-    const size_t most = least(6, GEMM_TILE / nv);
+    const size_t in = t->node->in[0].c, live = ln_least(nv * LN_LANES, in - i);
+    const size_t most = ln_least(6, GEMM_TILE / nv);
     real *const  dweight = t->dparam[0];
     const bool   streams = t->choice[STREAMS] && (uintptr_t)dweight % sizeof(lanes) == 0;
     lanes        tile[GEMM_TILE];

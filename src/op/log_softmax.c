@@ -34,23 +34,14 @@ static void forward(const ln_task *t) {
     }
 }
 
-static void dinput(const ln_task *t) {
-    const size_t n = t->node->out.c, of_y = t->out.channel, of_dy = t->dout.channel, of_dx = t->din[0].channel;
-    const bool   adds = t->write[0] == LN_ADD;
-    if (t->write[0] == LN_SKIP) return;
-    SOFTMAX_FOR_LANES(t, b, h, w, p) {
-        const lanes *y = softmax_pixel(&t->out, b, h, w), *dy = softmax_pixel(&t->dout, b, h, w);
-        lanes       *dx = softmax_pixel(&t->din[0], b, h, w);
-        vec          sum = v_zero();
-        for (size_t c = 0; c < n; c++) sum = v_add(sum, v_load(dy[c * of_dy].of + p));
-        for (size_t c = 0; c < n; c++) {
-            const vec   share = v_exp(v_load(y[c * of_y].of + p));
-            const vec   passed = v_sub(v_load(dy[c * of_dy].of + p), v_mul(share, sum));
-            real *const out = dx[c * of_dx].of + p;
-            v_store(out, adds ? v_add(v_load(out), passed) : passed);
-        }
-    }
+LN_INLINE vec add(vec y, vec dy, vec sum) {
+    (void)y;
+    return v_add(sum, dy);
 }
+
+LN_INLINE vec slope(vec y, vec dy, vec sum) { return v_sub(dy, v_mul(v_exp(y), sum)); }
+
+static void dinput(const ln_task *t) { softmax_dinput(t, add, slope); }
 
 /* ------------------------------------------------------ one image at a time */
 
@@ -67,7 +58,6 @@ static void run_image(const ln_task *t) {
     }
 }
 
-const ln_kernel LN_KERNEL(log_softmax) = {.image = {.refuse = softmax_refuse_image, .run = run_image},
-                                          .forward = {{.run = forward}},
-                                          .dinput = {{.run = dinput}}};
+const ln_kernel LN_KERNEL(log_softmax) = {
+    .image = {.refuse = refuse_planar, .run = run_image}, .forward = {{.run = forward}}, .dinput = {{.run = dinput}}};
 #endif

@@ -61,6 +61,8 @@ struct ln_node {
     ln_size2     halo;                    /* in[0] lies inside a border of zeros, this many rows above and below and
                                              columns left and right; din[0] likewise, where the border may be written
                                              and is never read. infer sets it (a convolution's padding) */
+    bool         own_channels;            /* input and output channel c see each other alone: dinput may be run for any
+                                             range of channels, of a head too. infer sets it (depthwise) */
     uint64_t     n_macs;                  /* for one image */
     _Alignas(16) unsigned char args[LN_MAX_ARGS]; /* the op's argument struct */
 };
@@ -209,7 +211,8 @@ typedef struct ln_kernel {
     ln_pass forward[2], dinput[2];                        /* the second pair for LN_CROSS_BATCH */
     void (*dparam)(const ln_task *task);                  /* the task's blocks' sum, in block and image order. But for
                                                              LN_HEAD dinput has run before, even where it is to skip
-                                                             all inputs: what it has saved may be used */
+                                                             all inputs, and dparam may read what it has saved, but
+                                                             no view: other things may lie there by now */
     struct {                                              /* one image at a time, forward only: what goes by channel */
         const char *(*refuse)(const ln_node *node);
         void (*prepare)(const ln_node *node, ln_need *need);

@@ -44,6 +44,25 @@ LN_INLINE vec softmax_largest(const lanes *x, size_t channel, size_t n, size_t p
     return top;
 }
 
+/* dx of both: `add` takes a channel into a sum over all of them, in order, and with that sum `slope` gives dx. */
+LN_INLINE void softmax_dinput(const ln_task *t, vec (*add)(vec y, vec dy, vec sum),
+                              vec (*slope)(vec y, vec dy, vec sum)) {
+    const size_t n = t->node->out.c, of_y = t->out.channel, of_dy = t->dout.channel, of_dx = t->din[0].channel;
+    const bool   adds = t->write[0] == LN_ADD;
+    if (t->write[0] == LN_SKIP) return;
+    SOFTMAX_FOR_LANES(t, b, h, w, p) {
+        const lanes *y = softmax_pixel(&t->out, b, h, w), *dy = softmax_pixel(&t->dout, b, h, w);
+        lanes       *dx = softmax_pixel(&t->din[0], b, h, w);
+        vec          sum = v_zero();
+        for (size_t c = 0; c < n; c++) sum = add(v_load(y[c * of_y].of + p), v_load(dy[c * of_dy].of + p), sum);
+        for (size_t c = 0; c < n; c++) {
+            const vec   passed = slope(v_load(y[c * of_y].of + p), v_load(dy[c * of_dy].of + p), sum);
+            real *const out = dx[c * of_dx].of + p;
+            v_store(out, adds ? v_add(v_load(out), passed) : passed);
+        }
+    }
+}
+
 /* ------------------------------------------------------ one image at a time */
 
 /* The channels of a pixel are the lanes of its groups; sums go value by value, in the channels' order. */
@@ -70,10 +89,6 @@ LN_INLINE vec softmax_image_sum(const lanes *x, size_t from, lanes *y, size_t to
         if (y) y[g * to] = e;
     }
     return v_splat(sum);
-}
-
-static const char *softmax_refuse_image(const ln_node *node) {
-    return node->input[0] < 0 ? "its input is the model's" : NULL;
 }
 #endif
 

@@ -70,13 +70,11 @@ static size_t least_images(const ln_model *model) {
     return most;
 }
 
-static size_t lesser(size_t a, size_t b) { return a < b ? a : b; }
-
 /* Two probes an entry and a direction. */
 static double probes_of(const ln_model *model, size_t entries) {
-    size_t n = lesser(ln_shape_count(model->input), entries) + 1, node, param;
+    size_t n = ln_least(ln_shape_count(model->input), entries) + 1, node, param;
     for (size_t t = 0; find_tensor(model, t, &node, &param); t++)
-        n += lesser(model->node[node]->param[param].count, entries) + 1;
+        n += ln_least(model->node[node]->param[param].count, entries) + 1;
     return 2 * (double)n;
 }
 
@@ -297,7 +295,7 @@ static void check_tensor(const prober *p, size_t t, ln_check_tensor *out) {
     const range   r = {t, t + 1};
     ln_random     random = ln_random_at(p->seed, LN_RANDOM_CHECK, (uint32_t)t, 0);
     const double  floor = 1e-3 * largest_gradient(p, r) + rounding_floor(p);
-    const size_t  n = lesser(m.count, p->scope.entries);
+    const size_t  n = ln_least(m.count, p->scope.entries);
     *out = (ln_check_tensor){.name = m.name};
     for (size_t k = 0; k < n; k++) /* all of a small tensor, otherwise one of each n-th part */
         check_entry(p, &m, m.count <= n ? k : m.count * k / n + ln_random_below(&random, m.count / n), floor, out);
@@ -492,8 +490,8 @@ static ln_status check_health(ln_model *model, const ln_batch *batch, ln_check *
         }
         b.learns = node->n_params > 0;
         warn(&check->layers[i], &b);
-        const ends e = ends_of(node);
-        if (e.saturates && !e.dies) b.least = least_behind_saturating; /* sigmoid and its kind */
+        const ln_check_layer *const l = &check->layers[i];
+        if (l->saturated == l->saturated && l->dead != l->dead) b.least = least_behind_saturating; /* sigmoid's kind */
     }
     ln_plan_free(plan);
     return LN_OK;
@@ -567,7 +565,7 @@ static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, 
                             ln_check *check, ln_error *error) {
     const ln_check_scope scope = ln_check_scope_of(model);
     ln_batch_room        room = {0};
-    const size_t         n = ln_data_describe(data).n, most = batch < n ? batch : n;
+    const size_t         n = ln_data_describe(data).n, most = ln_least(batch, n);
     const size_t         n_bytes = CHECK_IMAGES * ln_shape_count(model->input) * sizeof(float);
     const void          *rows[CHECK_IMAGES];
     float *const         pixels = ln_allocate(model->context, n_bytes);

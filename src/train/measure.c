@@ -44,6 +44,15 @@ ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops,
 
 /* ------------------------------------------------------------------- copies */
 
+static void sort(double *values, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        for (size_t j = i; j > 0 && values[j] < values[j - 1]; j--) {
+            const double swap = values[j];
+            values[j] = values[j - 1];
+            values[j - 1] = swap;
+        }
+}
+
 enum { LEAST_COPY = 16 << 10, COPY_SIZES = 13 }; /* 16 KiB … 64 MiB, each twice the one before */
 
 /* What a byte takes, read or written, within so much memory: 0 before it is measured. */
@@ -58,14 +67,14 @@ static ln_status measure_copy(copies *c, size_t size, ln_error *error) {
     if (!memory) return ln_fail_memory(error, "bench", n_bytes);
     const ln_kernels *const kernels = ln_context_kernels(c->context);
     const size_t            times = 1 + ((size_t)2 << 20) / n_bytes;
-    double                  best = 1e9;
+    double                  seconds[9];
     for (int i = 0; i < 9; i++) {
         const double start = ln_seconds_now();
         for (size_t k = 0; k < times; k++) kernels->copy(memory + half, memory, half / (LN_LANES * kernels->element));
-        const double seconds = ln_seconds_now() - start;
-        if (seconds < best) best = seconds;
+        seconds[i] = ln_seconds_now() - start;
     }
-    c->seconds[size] = best / ((double)times * (double)n_bytes);
+    sort(seconds, 9);
+    c->seconds[size] = seconds[4] / ((double)times * (double)n_bytes); /* the median, as of the layers */
     ln_release(c->context, memory);
     return LN_OK;
 }
@@ -103,8 +112,8 @@ static ln_status add_operand(copies *c, const ln_plan *p, const ln_unit *u, cons
     const ln_slot *const t = &o.tensors[o.tensor], *const base = &o.tensors[t->base];
     const ln_shape head = p->node[u->first].node->out;
     const double   block = (double)(t->shape.c * t->shape.h * t->shape.w * LN_LANES * p->element);
-    const double   share = (double)(band->channels < head.c ? band->channels : head.c) / (double)head.c *
-                         (double)band->rows / (double)p->node[u->last].node->out.h;
+    const double   share = (double)ln_least(band->channels, head.c) / (double)head.c * (double)band->rows /
+                         (double)p->node[u->last].node->out.h;
     size_t memory = reach_of(p, base);
     if (o.fresh && 2 * block * share < (double)memory) memory = (size_t)(2 * block * share);
     return add_copy(c, block * (double)p->n_blocks, memory, seconds, error);
@@ -158,15 +167,6 @@ static ln_status set_limits(copies *c, const ln_plan *p, ln_layer_time *layers, 
 }
 
 /* ----------------------------------------------------------------- layers */
-
-static void sort(double *values, size_t n) {
-    for (size_t i = 1; i < n; i++)
-        for (size_t j = i; j > 0 && values[j] < values[j - 1]; j--) {
-            const double swap = values[j];
-            values[j] = values[j - 1];
-            values[j - 1] = swap;
-        }
-}
 
 /* One measuring: a plan, a batch of a fixed pattern, and room for seconds[pass][run][node]. */
 typedef struct measuring {

@@ -383,8 +383,8 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
         watch_epoch(t);
         begin_epoch(t, epoch);
     }
-    const ln_batch batch = ln_batch_of(&t->room, t->model, t->data, t->order + first, 0,
-                                       left < t->options.batch ? left : t->options.batch);
+    const ln_batch batch =
+        ln_batch_of(&t->room, t->model, t->data, t->order + first, 0, ln_least(left, t->options.batch));
     if (t->augment.n > 0)
         ln_batch_augment(t->model->context->threads, t->plan->n_threads, &t->room, &t->augment,
                          (ln_occasion){.seed = t->options.seed, .epoch = epoch}, batch.n);

@@ -16,12 +16,12 @@ typedef struct draw_choice {
 } draw_choice;
 
 static const draw_choice draw_choices[] = {
-    {"conv2d", "out_channels", {"1", "3", "4", "8", "17"}},
+    {"conv2d", "out_channels", {"1", "3", "4", "8", "17", "=", "="}}, /* "=": the input's channels */
     {"conv2d", "kernel", {"1", "2", "3", "5", "3x2", "1x4"}},
     {"conv2d", "stride", {"", "", "2", "1x3", "2x1"}},
     {"conv2d", "padding", {"", "1", "1", "2x1", "0x2"}},
     {"conv2d", "dilation", {"", "", "2", "1x2", "3x1"}},
-    {"conv2d", "groups", {"", "", "2", "4"}},
+    {"conv2d", "groups", {"", "", "2", "4", "=", "="}},
     {"conv2d", "bias", {"", "false"}},
     {"maxpool2d", "kernel", {"1", "2", "2", "3", "2x3"}},
     {"maxpool2d", "stride", {"", "1", "2", "3x2"}},
@@ -124,15 +124,16 @@ static inline void draw_append(char *text, const char *key, const char *value) {
     if (value[0]) (void)snprintf(text + n, DRAW_LINE - n, " %s=%s", key, value);
 }
 
-/* A word and its own arguments; with is what "@" stands for. */
-static inline void draw_arguments(ln_random *r, const char *word, size_t with, char *text) {
-    char name[16];
-    (void)snprintf(name, sizeof name, "%zu", with);
+/* A word and its own arguments; with and channels are what "@" and "=" stand for. */
+static inline void draw_arguments(ln_random *r, const char *word, size_t with, size_t channels, char *text) {
+    char number[16];
     (void)snprintf(text, DRAW_LINE, "%s", word);
     for (size_t i = 0; i < DRAW_CHOICES; i++) {
         if (strcmp(draw_choices[i].of, word) != 0) continue;
         const char *const value = draw_value(r, &draw_choices[i]);
-        draw_append(text, draw_choices[i].key, value[0] == '@' ? name : value);
+        const bool        stands = value[0] == '@' || value[0] == '=';
+        (void)snprintf(number, sizeof number, "%zu", value[0] == '@' ? with : channels);
+        draw_append(text, draw_choices[i].key, stands ? number : value);
     }
 }
 
@@ -160,7 +161,7 @@ static inline bool draw_line(ln_random *r, const ln_op *op, ln_shape s, size_t w
                              ln_shape *out) {
     ln_error error;
     ln_node  node;
-    draw_arguments(r, op->name, with, text);
+    draw_arguments(r, op->name, with, s.c, text);
     if (!op_node(text, (ln_shape[2]){s, other}, &node, &error) || !draw_is_small(&node)) return false;
     *out = node.out;
     draw_common(r, op->traits, text);
@@ -201,7 +202,7 @@ static inline bool draw_layer(ln_random *r, const ln_shape *shape, size_t i, ln_
 
 /* Any loss or optimizer, with arguments that go together. */
 static inline void draw_learner(ln_random *r, ln_kind kind, char *text) {
-    do draw_arguments(r, ln_catalogue_name(kind, ln_random_below(r, ln_catalogue_count(kind))), 0, text);
+    do draw_arguments(r, ln_catalogue_name(kind, ln_random_below(r, ln_catalogue_count(kind))), 0, 0, text);
     while (ln_catalogue_check(kind, text, NULL) != LN_OK);
 }
 

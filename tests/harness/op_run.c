@@ -489,9 +489,11 @@ static void dparam_piece(state *s, range r, size_t rows, const buffer *to) {
         ln_task     t = task_of_range(s, r);
         const range band = {r.b_lo, r.b_hi, r.c_lo, r.c_hi, h, h + rows < r.h_hi ? h + rows : r.h_hi};
         t.h_lo = band.h_lo, t.h_hi = band.h_hi;
-        t.dout = view_from(s, &s->dout, band);
-        t.out = view_from_block(s, &s->out, r.b_lo);
-        t.in[0] = view_from_block(s, &s->in[0], r.b_lo);
+        if (has(s, LN_HEAD)) { /* the others have only what dinput has saved */
+            t.dout = view_from(s, &s->dout, band);
+            t.out = view_from_block(s, &s->out, r.b_lo);
+            t.in[0] = view_from_block(s, &s->in[0], r.b_lo);
+        }
         for (size_t i = 0; i < s->node.n_params; i++) t.dparam[i] = to[i].at;
         t.bad = s->run->cut.dparam_blocks ? NULL : s->bad;
         s->kernel->dparam(&t);
