@@ -33,7 +33,7 @@ struct arguments {
     size_t       n_flags;
 };
 
-extern const verb verb_train, verb_val, verb_predict, verb_info, verb_check, verb_bench, verb_help;
+extern const verb verb_train, verb_val, verb_predict, verb_ensemble, verb_info, verb_check, verb_bench, verb_help;
 extern const verb *const verbs[]; /* NULL-terminated */
 
 void print_help(void);

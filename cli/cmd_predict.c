@@ -1,48 +1,43 @@
-/* cmd_predict.c: linnet predict WEIGHTS FILE. */
+/* cmd_predict.c: linnet predict WEIGHTS FILE, and linnet ensemble, which asks several networks. */
 #include "cli.h"
 #include "images.h"
+#include "predict.h"
 #include "terminal.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { MAX_COLUMNS = 30, MAX_IMAGES = 1000000000 };
+enum { MAX_COLUMNS = 30, MAX_IMAGES = 1000000000, MAX_BEST = 1000, MAX_MEMBERS = 64 };
 
-/* All answers so far, of all files; row i belongs to one image. */
-typedef struct answers {
-    size_t   n, capacity, k, n_classes, n_labelled, n_right; /* k: outputs */
-    float   *logits, *probabilities;
-    int64_t *labels, *truth; /* truth -1: not known */
-} answers;
+/* One of the networks that are asked. */
+typedef struct member {
+    const char *path;
+    ln_model   *model;
+    size_t      n_right; /* of the images whose label is known */
+} member;
 
 typedef struct prediction {
     const arguments *arguments;
     ln_context      *context;
-    ln_model        *model;
+    member           members[MAX_MEMBERS];
+    size_t           n_members;
+    ln_model        *model;        /* the first member's: what it is asked for and its classes are all others' */
+    bool             votes;        /* several members: the class that most of them say; else their mean probabilities */
     size_t           first, image; /* SIZE_MAX: not given */
-    bool             inverted, shows;
+    size_t           n_best;
+    bool             inverted, prepares, shows, lines;
     bool             usage; /* after an error: no images can have the name that was given */
     const char      *out;
+    answers_format   format;
     answers          answers;
     pool             owner;
 } prediction;
-
-static void *grown(void *memory, size_t n, size_t size) {
-    void *more = realloc(memory, n * size);
-    if (more) return more;
-    free(memory);
-    return take(SIZE_MAX, 1); /* says what is wrong and ends */
-}
-
-static void reserve(answers *a, size_t more) {
-    a->capacity = a->n + more;
-    a->logits = grown(a->logits, a->capacity * a->k, sizeof *a->logits);
-    a->probabilities = grown(a->probabilities, a->capacity * a->n_classes, sizeof *a->probabilities);
-    a->labels = grown(a->labels, a->capacity, sizeof *a->labels);
-    a->truth = grown(a->truth, a->capacity, sizeof *a->truth);
-}
 
 static size_t largest(const float *values, size_t n) {
     size_t at = 0;
@@ -51,18 +46,82 @@ static size_t largest(const float *values, size_t n) {
     return at;
 }
 
-static bool answer(prediction *p, const ln_data *data, ln_error *error) {
+/* The class that an image's outputs say: the largest output, where there is one for each class. */
+static size_t said_by(const answers *a, const float *logits, const float *probabilities) {
+    return a->k == a->n_classes ? largest(logits, a->k) : largest(probabilities, a->n_classes);
+}
+
+/* Adds what member m says of the n images from row a->n on; votes[image][class] counts who says so. */
+static bool ask(prediction *p, size_t m, const ln_data *data, size_t *votes, ln_error *error) {
     answers     *a = &p->answers;
     const size_t n = ln_data_describe(data).n;
-    reserve(a, n);
-    float *logits = a->logits + a->n * a->k, *probabilities = a->probabilities + a->n * a->n_classes;
-    if (ln_predict(p->model, data, n == 1 ? 1 : 64, logits, probabilities, error) != LN_OK) return false;
+    float *const logits = take(n * a->k, sizeof *logits), *const shares = take(n * a->n_classes, sizeof *shares);
+    const bool  good = ln_predict(p->members[m].model, data, n == 1 ? 1 : 64, logits, shares, error) == LN_OK;
+    const float weight = 1 / (float)p->n_members;
+    for (size_t i = 0; i < n && good; i++) {
+        const size_t said = said_by(a, logits + i * a->k, shares + i * a->n_classes);
+        votes[i * a->n_classes + said]++;
+        p->members[m].n_right += a->truth[a->n + i] == (int64_t)said;
+        for (size_t j = 0; j < a->k; j++) a->logits[(a->n + i) * a->k + j] += weight * logits[i * a->k + j];
+        for (size_t j = 0; j < a->n_classes; j++)
+            a->probabilities[(a->n + i) * a->n_classes + j] += weight * shares[i * a->n_classes + j];
+    }
+    free(logits);
+    free(shares);
+    return good;
+}
+
+/* Shares of the votes in place of probabilities, which decide between equally many; the class that wins. */
+static size_t elect(const prediction *p, const size_t *votes, float *shares) {
+    size_t best = 0;
+    for (size_t j = 1; j < p->answers.n_classes; j++)
+        if (votes[j] > votes[best] || (votes[j] == votes[best] && shares[j] > shares[best])) best = j;
+    for (size_t j = 0; j < p->answers.n_classes; j++) shares[j] = (float)votes[j] / (float)p->n_members;
+    return best;
+}
+
+static bool ask_all(prediction *p, const ln_data *data, ln_error *error) {
+    answers      *a = &p->answers;
+    const size_t  n = ln_data_describe(data).n;
+    size_t *const votes = take(n * a->n_classes, sizeof *votes);
+    bool          good = true;
+    for (size_t m = 0; m < p->n_members && good; m++) good = ask(p, m, data, votes, error);
+    for (size_t i = 0; i < n && good; i++) {
+        float *const shares = a->probabilities + (a->n + i) * a->n_classes;
+        a->labels[a->n + i] =
+            (int64_t)(p->votes ? elect(p, votes + i * a->n_classes, shares) : largest(shares, a->n_classes));
+    }
+    free(votes);
+    return good;
+}
+
+/* One network's own values, to the bit. */
+static bool ask_one(prediction *p, const ln_data *data, ln_error *error) {
+    answers     *a = &p->answers;
+    const size_t n = ln_data_describe(data).n;
+    float *const logits = a->logits + a->n * a->k, *const shares = a->probabilities + a->n * a->n_classes;
+    if (ln_predict(p->model, data, n == 1 ? 1 : 64, logits, shares, error) != LN_OK) return false;
+    for (size_t i = 0; i < n; i++)
+        a->labels[a->n + i] = (int64_t)said_by(a, logits + i * a->k, shares + i * a->n_classes);
+    return true;
+}
+
+/* file: the picture's name; NULL: images of a set, from number `from` on. */
+static bool answer(prediction *p, const ln_data *data, const char *file, size_t from, ln_error *error) {
+    answers     *a = &p->answers;
+    const size_t n = ln_data_describe(data).n;
+    answers_reserve(a, n);
     for (size_t i = 0; i < n; i++) {
-        a->labels[a->n + i] = (int64_t)(a->k == a->n_classes ? largest(logits + i * a->k, a->k)
-                                                             : largest(probabilities + i * a->n_classes, a->n_classes));
         a->truth[a->n + i] = images_answer(p->model, ln_data_label(data, i));
-        a->n_labelled += a->truth[a->n + i] >= 0;
-        a->n_right += a->truth[a->n + i] == a->labels[a->n + i];
+        a->files[a->n + i] = file;
+        a->number[a->n + i] = from + i;
+    }
+    memset(a->logits + a->n * a->k, 0, n * a->k * sizeof *a->logits);
+    memset(a->probabilities + a->n * a->n_classes, 0, n * a->n_classes * sizeof *a->probabilities);
+    if (!(p->n_members == 1 ? ask_one(p, data, error) : ask_all(p, data, error))) return false;
+    for (size_t i = a->n; i < a->n + n; i++) {
+        a->n_labelled += a->truth[i] >= 0;
+        a->n_right += a->truth[i] == a->labels[i];
     }
     a->n += n;
     return true;
@@ -70,8 +129,21 @@ static bool answer(prediction *p, const ln_data *data, ln_error *error) {
 
 /* ---------------------------------------------------------------- printing */
 
-static double percent(const answers *a, size_t i) {
-    return 100 * (double)a->probabilities[i * a->n_classes + (size_t)a->labels[i]];
+static double percent(const answers *a, size_t i) { return answers_percent(a, i, (size_t)a->labels[i]); }
+
+/* "1 0.52 %, 9 0.10 %": what else it may be, the likeliest first. */
+static const char *others(prediction *p, size_t i, pool *owner) {
+    const answers *a = &p->answers;
+    size_t *const  classes = pool_take(owner, p->n_best * sizeof *classes);
+    const size_t   n = answers_best(a, i, p->n_best, classes);
+    text           list = {0};
+    for (size_t j = 0; j < n; j++)
+        if (classes[j] != (size_t)a->labels[i])
+            text_add(&list, "%s%s %.2f %%", list.n ? ", " : "", class_name(p->model, classes[j], owner),
+                     answers_percent(a, i, classes[j]));
+    const char *const copy = pool_copy(owner, list.n ? list.bytes : "", list.n);
+    text_free(&list);
+    return copy;
 }
 
 static const char *said(const prediction *p, size_t i, pool *owner) {
@@ -121,76 +193,103 @@ static void show(const prediction *p, const ln_data *data, size_t from) {
     }
 }
 
-static void print_rows(const prediction *p, size_t from, size_t first_number) {
+static void print_rows(prediction *p, size_t from) {
     const answers *a = &p->answers;
-    table          t = {.align = "rrrl"};
+    table          t = {.align = p->n_best > 1 ? "rrrll" : "rrrl"};
     pool           owner = {0};
-    table_add(&t, "image"), table_add(&t, "class"), table_add(&t, "probability"), table_add(&t, "%s", "");
+    table_add(&t, "image"), table_add(&t, "class"), table_add(&t, "probability");
+    if (p->n_best > 1) table_add(&t, "or");
+    table_add(&t, "%s", "");
     for (size_t i = from; i < a->n; i++) {
-        table_add(&t, "%zu", first_number + i - from);
+        table_add(&t, "%zu", a->number[i]);
         table_add(&t, "%s", said(p, i, &owner));
         table_add(&t, "%.2f %%", percent(a, i));
+        if (p->n_best > 1) table_add(&t, "%s", others(p, i, &owner));
         table_add(&t, "%s", verdict(p, i, &owner));
     }
     table_print(&t, stdout);
     pool_free(&owner);
 }
 
-/* ------------------------------------------------------------------- files */
-
-static bool write_csv(const prediction *p, ln_error *error) {
-    const answers *a = &p->answers;
-    text           out = {0};
-    text_add(&out, "image,class,label,probability");
-    for (size_t j = 0; j < a->k; j++) text_add(&out, ",logit_%zu", j);
-    for (size_t j = 0; j < a->n_classes; j++) text_add(&out, ",probability_%zu", j);
-    for (size_t i = 0; i < a->n; i++) {
-        text_add(&out, "\n%zu,%lld,", i, (long long)a->labels[i]);
-        if (a->truth[i] >= 0) text_add(&out, "%lld", (long long)a->truth[i]);
-        text_add(&out, ",%.9g", (double)a->probabilities[i * a->n_classes + (size_t)a->labels[i]]);
-        for (size_t j = 0; j < a->k; j++) text_add(&out, ",%.9g", (double)a->logits[i * a->k + j]);
-        for (size_t j = 0; j < a->n_classes; j++)
-            text_add(&out, ",%.9g", (double)a->probabilities[i * a->n_classes + j]);
+static void print_lines(const prediction *p, size_t from) {
+    for (size_t i = from; i < p->answers.n; i++) {
+        text line = {0};
+        answers_line(&p->answers, p->model, i, p->n_best, &line);
+        fputs(line.bytes, stdout);
+        text_free(&line);
     }
-    text_add(&out, "\n");
-    const bool good = ln_file_write(p->context, p->out, out.bytes, out.n, error) == LN_OK;
-    text_free(&out);
-    return good;
 }
 
-static bool write_npz(const prediction *p, ln_error *error) {
-    const answers *a = &p->answers;
-    const ln_array arrays[] = {
-        {.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
-        {.name = "probabilities", .n = a->n, .k = a->n_classes, .floats = a->probabilities},
-        {.name = "labels", .n = a->n, .k = 1, .integers = a->labels},
-        {.name = "truth", .n = a->n, .k = 1, .integers = a->truth},
-    };
-    return ln_npz_write(p->context, p->out, arrays, a->n_labelled ? 4 : 3, error) == LN_OK;
+static void print_picture(prediction *p, const char *path) {
+    const size_t i = p->answers.n - 1;
+    pool         owner = {0};
+    const char  *more = p->n_best > 1 ? others(p, i, &owner) : "";
+    printf("%s: %s (%.2f %%)%s%s\n", path, said(p, i, &owner), percent(&p->answers, i), *more ? "; or " : "", more);
+    pool_free(&owner);
 }
 
 /* -------------------------------------------------------------------- runs */
 
-static bool predict_picture(prediction *p, const char *path, ln_error *error) {
+static void note_inverted(const char *path, bool could_prepare) {
+    say("note: %s looks inverted (light around the middle), where the training images are light on dark: invert=true "
+        "turns it over%s",
+        path, could_prepare ? ", and prepare=mnist finds the digit in a photo" : "");
+}
+
+/* The picture as the network takes it. */
+static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
     bool   looks_inverted = false;
     size_t c, h, w;
     ln_model_input_shape(p->model, &c, &h, &w);
-    ln_data       *data = ln_data_from_picture(p->context, path, c, h, w, &looks_inverted, error);
+    const bool square = c == 1 && h == w;
+    if (p->prepares && square) return ln_data_from_photo(p->context, path, h, error);
+    if (p->prepares) {
+        error->status = LN_E_SHAPE;
+        snprintf(error->message, sizeof error->message,
+                 "prepare=mnist makes square grey images, and the network takes %zux%zux%zu: leave it out", c, h, w);
+        return NULL;
+    }
+    ln_data *const data = ln_data_from_picture(p->context, path, c, h, w, &looks_inverted, error);
+    if (looks_inverted && !p->inverted) note_inverted(path, square);
+    return data;
+}
+
+/* name: what it is called in the answers. */
+static bool predict_picture(prediction *p, const char *path, const char *called, ln_error *error) {
+    ln_data       *data = open_picture(p, path, error);
     ln_data       *turned = data && p->inverted ? images_part(p->context, data, 0, 1, true, &p->owner, error) : NULL;
     const ln_data *image = p->inverted ? turned : data;
-    const bool     good = image && answer(p, image, error);
-    if (good) {
-        if (looks_inverted && !p->inverted)
-            say("note: %s looks inverted (light around the middle), where the training images are light on dark: "
-                "invert=true turns it over",
-                path);
-        if (p->shows) show(p, image, p->answers.n - 1);
-        printf("%s: %s (%.2f %%)\n", path, said(p, p->answers.n - 1, &p->owner),
-               percent(&p->answers, p->answers.n - 1));
-    }
+    const char    *name = pool_format(&p->owner, "%s", called);
+    const bool     good = image && answer(p, image, name, 0, error);
+    if (good && p->shows) show(p, image, p->answers.n - 1);
+    if (good && p->lines) print_lines(p, p->answers.n - 1);
+    else if (good) print_picture(p, name);
     ln_data_free(turned);
     ln_data_free(data);
     return good;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* The pictures that lie in a folder, by name; 0 where there are none, as in a folder of classes. */
+static size_t pictures_in(const char *path, const char ***names, pool *owner) {
+    DIR *const   folder = opendir(path);
+    size_t       n = 0, capacity = 0;
+    const char **list = NULL;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *const name = pool_format(owner, "%s/%s", path, entry->d_name);
+        if (entry->d_name[0] == '.' || !images_is_picture(name)) continue;
+        if (n == capacity) {
+            const char **const more = pool_take(owner, (capacity = 2 * n + 16) * sizeof *more);
+            if (n) memcpy(more, list, n * sizeof *more);
+            list = more;
+        }
+        list[n++] = name;
+    }
+    if (folder) closedir(folder);
+    if (n) qsort(list, n, sizeof *list, by_name);
+    *names = list;
+    return n;
 }
 
 static bool refuse_image(const prediction *p, const char *name, size_t n, ln_error *error) {
@@ -211,44 +310,148 @@ static bool predict_set(prediction *p, const char *name, ln_error *error) {
     bool         good = from < n || refuse_image(p, name, n, error);
     ln_data *part = good && cut ? images_part(p->context, all, from, n_wanted, p->inverted, &p->owner, error) : NULL;
     const ln_data *data = cut ? part : all;
-    good = good && data && answer(p, data, error);
+    good = good && data && answer(p, data, NULL, from, error);
     if (good && p->shows) show(p, data, before);
-    else if (good) print_rows(p, before, from);
+    else if (good && p->lines) print_lines(p, before);
+    else if (good) print_rows(p, before);
     ln_data_free(part);
     ln_data_free(all);
     return good;
 }
 
+/* Standard input as a file, since sets are looked at before they are read; NULL: it could not be kept. */
+static const char *spool(prediction *p, ln_error *error) {
+    const char *const folder = getenv("TMPDIR");
+    char *const       path = pool_format(&p->owner, "%s/linnet-XXXXXX", folder && *folder ? folder : "/tmp");
+    const int         file = mkstemp(path);
+    char              bytes[1 << 16];
+    ssize_t           n = file < 0 ? -1 : 1;
+    while (n > 0 && (n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
+        if (write(file, bytes, (size_t)n) != n) n = -1;
+    if (n == 0 && close(file) == 0) return path;
+    error->status = LN_E_IO;
+    snprintf(error->message, sizeof error->message, "standard input cannot be kept in %.200s: %s", path,
+             strerror(errno));
+    if (file >= 0) unlink(path);
+    return NULL;
+}
+
+static bool predict_file(prediction *p, const char *name, const char *called, ln_error *error) {
+    const char **pictures;
+    if (images_is_picture(name)) return predict_picture(p, name, called, error);
+    const size_t n = pictures_in(name, &pictures, &p->owner);
+    for (size_t i = 0; i < n; i++)
+        if (!predict_picture(p, pictures[i], pictures[i], error)) return false;
+    if (n) return true;
+    if (!p->prepares) return predict_set(p, name, error);
+    error->status = LN_E_ARGUMENT;
+    snprintf(error->message, sizeof error->message,
+             "prepare=mnist is for photos, and %.200s is a set of images: leave it out", name);
+    p->usage = true;
+    return false;
+}
+
+static bool predict_input(prediction *p, ln_error *error) {
+    const char *const path = spool(p, error);
+    const bool        good = path && predict_file(p, path, "-", error);
+    if (path) unlink(path);
+    return good;
+}
+
+/* All members must be asked for the same, and mean the same by it. */
+static bool agrees(prediction *p, const member *other, ln_error *error) {
+    size_t       s[2][3];
+    const size_t n = ln_model_class_count(p->model);
+    ln_model_input_shape(p->model, &s[0][0], &s[0][1], &s[0][2]);
+    ln_model_input_shape(other->model, &s[1][0], &s[1][1], &s[1][2]);
+    bool same = ln_model_outputs(other->model) == ln_model_outputs(p->model) &&
+                ln_model_class_count(other->model) == n && memcmp(s[0], s[1], sizeof s[0]) == 0;
+    for (size_t i = 0; i < n && same; i++)
+        same = strcmp(class_name(p->model, i, &p->owner), class_name(other->model, i, &p->owner)) == 0;
+    if (same) return true;
+    error->status = LN_E_SHAPE;
+    snprintf(error->message, sizeof error->message,
+             "%.200s and %.200s cannot answer together: they take images of other shapes or tell other classes apart",
+             p->members[0].path, other->path);
+    return false;
+}
+
+static bool load(prediction *p, const char *path, ln_error *error) {
+    member *const m = &p->members[p->n_members];
+    *m = (member){.path = path, .model = ln_model_load(p->context, path, error)};
+    if (!m->model) return false;
+    if (p->n_members++ == 0) p->model = m->model;
+    return agrees(p, m, error);
+}
+
+static void print_members(const prediction *p) {
+    const answers *a = &p->answers;
+    for (size_t m = 0; m < p->n_members; m++)
+        printf("%s: %zu correct (%.2f %%)\n", p->members[m].path, p->members[m].n_right,
+               100 * (double)p->members[m].n_right / (double)a->n_labelled);
+}
+
+/* The weights first, then what they are asked about. */
 static bool predict_all(prediction *p, ln_error *error) {
     const arguments *a = p->arguments;
-    p->model = ln_model_load(p->context, a->words[0], error);
-    if (!p->model) return false;
+    size_t           at = 0;
+    do
+        if (!load(p, a->words[at++], error)) return false;
+    while (a->verb == &verb_ensemble && at < a->n_words && is_weights(a->words[at]) && at < MAX_MEMBERS);
     p->answers.k = ln_model_outputs(p->model);
     p->answers.n_classes = ln_model_class_count(p->model);
-    for (size_t i = 1; i < a->n_words; i++)
-        if (!(images_is_picture(a->words[i]) ? predict_picture(p, a->words[i], error)
-                                             : predict_set(p, a->words[i], error)))
+    for (; at < a->n_words; at++)
+        if (!(strcmp(a->words[at], "-") == 0 ? predict_input(p, error)
+                                             : predict_file(p, a->words[at], a->words[at], error)))
             return false;
-    if (p->answers.n_labelled)
-        printf("%s%zu image%s, %zu correct (%.2f %%)\n", p->shows ? "\n" : "", p->answers.n_labelled,
+    if (p->answers.n_labelled && !p->lines) {
+        if (p->shows) putchar('\n');
+        if (p->n_members > 1) print_members(p);
+        printf("%s%zu image%s, %zu correct (%.2f %%)\n", p->n_members > 1 ? "together: " : "", p->answers.n_labelled,
                p->answers.n_labelled == 1 ? "" : "s", p->answers.n_right,
                100 * (double)p->answers.n_right / (double)p->answers.n_labelled);
+    }
     if (!p->out) return true;
-    return ends_in(p->out, ".npz") ? write_npz(p, error) : write_csv(p, error);
+    return answers_write(&p->answers, p->model, p->context, p->format, p->n_best, p->out, error);
+}
+
+/* Of the name's ending, unless format says that it is Kaggle's. */
+static bool read_format(prediction *p, const arguments *a) {
+    const char *const format = argument(a, "format");
+    p->out = argument(a, "out");
+    if (format && strcmp(format, "kaggle") != 0)
+        return say_usage(a->verb, "format=%s: kaggle is the only one; otherwise the ending of out= says it", format),
+               false;
+    if (format && (!p->out || !ends_in(p->out, ".csv")))
+        return say_usage(a->verb, "format=kaggle: give the table a name, as out=submission.csv"), false;
+    p->format = format ? ANSWERS_KAGGLE : ANSWERS_CSV;
+    if (!p->out || ends_in(p->out, ".csv")) return true;
+    if (ends_in(p->out, ".npz")) p->format = ANSWERS_NPZ;
+    else if (ends_in(p->out, ".jsonl")) p->format = ANSWERS_LINES;
+    else return say_usage(a->verb, "out=%s: the name must end in .csv, .npz or .jsonl", p->out), false;
+    return true;
+}
+
+static bool is_one_of(const arguments *a, const char *key, const char *yes, const char *no, bool *is) {
+    const char *const value = argument(a, key);
+    *is = value && strcmp(value, yes) == 0;
+    if (!value || *is || strcmp(value, no) == 0) return true;
+    return say_usage(a->verb, "%s=%s: must be %s or %s", key, value, yes, no), false;
 }
 
 static bool read_arguments(prediction *p, const arguments *a) {
-    const char *invert = argument(a, "invert");
-    p->out = argument(a, "out");
     p->shows = has_flag(a, "--show");
-    p->inverted = invert && strcmp(invert, "true") == 0;
-    if (p->out && !ends_in(p->out, ".csv") && !ends_in(p->out, ".npz"))
-        return say_usage(a->verb, "out=%s: the name must end in .csv or .npz", p->out), false;
-    if (invert && !p->inverted && strcmp(invert, "false") != 0)
-        return say_usage(a->verb, "invert=%s: must be true or false", invert), false;
+    p->lines = has_flag(a, "--json");
+    if (!read_format(p, a) || !is_one_of(a, "invert", "true", "false", &p->inverted) ||
+        !is_one_of(a, "prepare", "mnist", "none", &p->prepares) || !is_one_of(a, "by", "vote", "average", &p->votes))
+        return false;
+    if (p->prepares && p->inverted)
+        return say_usage(a->verb, "invert= and prepare=: prepare=mnist sees by itself which is ink: leave invert out"),
+               false;
     if (argument(a, "first") && argument(a, "image"))
         return say_usage(a->verb, "first= and image= choose images, each in its way: give one of them"), false;
-    return argument_count(a, "first", 1, MAX_IMAGES, &p->first) && argument_count(a, "image", 0, MAX_IMAGES, &p->image);
+    return argument_count(a, "first", 1, MAX_IMAGES, &p->first) &&
+           argument_count(a, "image", 0, MAX_IMAGES, &p->image) && argument_count(a, "top", 1, MAX_BEST, &p->n_best);
 }
 
 /* One image does not pay for a second thread. */
@@ -259,7 +462,7 @@ static int threads_for(const arguments *a, const prediction *p) {
 }
 
 static int run(const arguments *a) {
-    prediction p = {.arguments = a, .first = SIZE_MAX, .image = SIZE_MAX};
+    prediction p = {.arguments = a, .first = SIZE_MAX, .image = SIZE_MAX, .n_best = 1};
     ln_error   error = {0};
     if (!read_arguments(&p, a)) return STATUS_USAGE;
     if (p.out) signal(SIGPIPE, SIG_IGN); /* the file is wanted, whoever reads the rest */
@@ -267,33 +470,61 @@ static int run(const arguments *a) {
     if (!p.context) return STATUS_FAILED;
     int status = STATUS_OK;
     if (!predict_all(&p, &error)) status = p.usage ? say_usage(a->verb, "%s", error.message) : say_error(&error);
-    free(p.answers.logits), free(p.answers.probabilities), free(p.answers.labels), free(p.answers.truth);
-    ln_model_free(p.model);
+    answers_free(&p.answers);
+    for (size_t m = 0; m < p.n_members; m++) ln_model_free(p.members[m].model);
     ln_context_free(p.context);
     pool_free(&p.owner);
     return status;
 }
 
+#define OPTIONS                                                                                   \
+    "  --show         draws the images\n"                                                         \
+    "  --json         a line of JSON for each image, instead of the table\n"                      \
+    "  first=N        the first N images of a set only\n"                                         \
+    "  image=N        image N of a set only, counted from 0\n"                                    \
+    "  top=N          the N likeliest classes of each image\n"                                    \
+    "  invert=true    turns dark on light into light on dark, as MNIST is\n"                      \
+    "  prepare=mnist  for photos of digits: finds the ink, whichever way round it and the\n"      \
+    "                 paper are and whatever shadow lies over both, and makes of it an image\n"   \
+    "                 as MNIST's were made\n"                                                     \
+    "  out=NAME       writes a table for a name that ends in .csv; for one in .jsonl a line of\n" \
+    "                 JSON an image; for one in .npz the arrays logits, probabilities, labels\n"  \
+    "                 (the classes said) and, where it is known, truth\n"                         \
+    "  format=kaggle  the table as Kaggle takes it: ImageId (from 1), Label\n"
+
 const verb verb_predict = {
     .name = "predict",
     .summary = "say what pictures show",
-    .usage = "predict WEIGHTS FILE ... [first=N] [image=N] [invert=true] [out=NAME] [--show]",
+    .usage = "predict WEIGHTS FILE ... [KEY=VALUE ...] [--show] [--json]",
     .help = "Prints class and probability of each image, and whether that is right where the\n"
-            "label is known. FILE is a picture (PNG or PGM) or a set, such as mnist:test;\n"
-            "linnet help images says what else.\n"
-            "\n"
-            "  --show       draws the images\n"
-            "  first=N      the first N images of a set only\n"
-            "  image=N      image N of a set only, counted from 0\n"
-            "  invert=true  turns dark on light into light on dark, as MNIST is\n"
-            "  out=NAME     writes a table for a name that ends in .csv; for one in .npz the\n"
-            "               arrays logits, probabilities, labels (the classes said) and, where\n"
-            "               it is known, truth\n"
-            "\n"
+            "label is known. FILE is a picture (PNG or PGM), a folder of pictures, a set, such\n"
+            "as mnist:test, or - for standard input; linnet help images says what else.\n"
+            "\n" OPTIONS "\n"
             "  linnet predict runs/1/weights/last.safetensors seven.png\n"
-            "  linnet predict runs/1/weights/last.safetensors mnist:test first=10 --show\n",
-    .flags = (const char *const[]){"--show", NULL},
-    .keys = (const char *const[]){"first", "image", "invert", "out", NULL},
+            "  linnet predict runs/1/weights/last.safetensors photo.png prepare=mnist --show\n"
+            "  linnet predict runs/1/weights/last.safetensors mnist:test first=10 --show\n"
+            "  linnet predict runs/1/weights/last.safetensors test.csv out=x.csv format=kaggle\n",
+    .flags = (const char *const[]){"--show", "--json", NULL},
+    .keys = (const char *const[]){"first", "image", "top", "invert", "prepare", "out", "format", NULL},
+    .n_min = 2,
+    .n_max = SIZE_MAX,
+    .run = run,
+};
+
+const verb verb_ensemble = {
+    .name = "ensemble",
+    .summary = "let several networks say together what pictures show",
+    .usage = "ensemble WEIGHTS WEIGHTS ... FILE ... [by=average|vote] [KEY=VALUE ...]",
+    .help = "Asks every network and answers as one: by the mean of their probabilities, or by\n"
+            "the class that most of them name (of equally many, the likelier one; a class's\n"
+            "probability is then its share of the votes). Of labelled images it also says how\n"
+            "many each of them got right. They must take images of one shape and tell the same\n"
+            "classes apart. FILE is as for predict.\n"
+            "\n"
+            "  by=vote        by votes (by=average: by mean probabilities, the default)\n" OPTIONS "\n"
+            "  linnet ensemble runs/*/weights/last.safetensors mnist:test first=10\n",
+    .flags = (const char *const[]){"--show", "--json", NULL},
+    .keys = (const char *const[]){"by", "first", "image", "top", "invert", "prepare", "out", "format", NULL},
     .n_min = 2,
     .n_max = SIZE_MAX,
     .run = run,

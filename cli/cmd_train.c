@@ -181,7 +181,9 @@ static bool prepare(training *t, const arguments *a, ln_error *error) {
     recipe_print(&t->recipe, &resolved);
     const bool good = run_folder_make(&t->run, t->context, project ? project : "runs", name, &resolved, error);
     text_free(&resolved);
-    return good;
+    if (!good || whole(t, KEY_train_tensorboard) <= 0 || run_folder_tensorboard(&t->run, error)) return good;
+    run_folder_discard(&t->run);
+    return false;
 }
 
 static void print_head(const training *t) {
@@ -265,7 +267,7 @@ static int run(const arguments *a) {
     if (!good_name(name))
         return say_usage(a->verb, "name=%s: the name of a folder, not blank, without '/' and control characters", name);
     if (project && !*project) return say_usage(a->verb, "project=: the folder that run folders are made in");
-    training t = {.recipe.verb_keys = a->verb->keys, .run = {.csv = -1}};
+    training t = {.recipe.verb_keys = a->verb->keys, .run = {.csv = -1, .board = -1}};
     ln_error error = {0};
     int      status = STATUS_FAILED;
     if (prepare(&t, a, &error)) {

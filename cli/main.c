@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const verb *const verbs[] = {&verb_train, &verb_val,   &verb_predict, &verb_info,
-                             &verb_check, &verb_bench, &verb_help,    NULL};
+const verb *const verbs[] = {&verb_train, &verb_val,  &verb_predict, &verb_ensemble, &verb_info, &verb_check,
+                             &verb_bench, &verb_help, NULL};
 
 void print_help(void) {
     puts("linnet trains and runs convolutional networks.\n\nUsage: linnet VERB [WORDS ...] [KEY=VALUE ...]\n\nVerbs:");
-    for (size_t i = 0; verbs[i]; i++) printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+    for (size_t i = 0; verbs[i]; i++) printf("  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
     puts("\nlinnet VERB --help says more of each; linnet --version says which this is.\n"
          "\n"
          "Start with:\n"

@@ -1,5 +1,6 @@
 /* run_folder.c: the folder of a training. */
 #include "run_folder.h"
+#include "tensorboard.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool fail_io(ln_error *error, const char *what, const char *path) {
@@ -84,7 +86,7 @@ static bool write_heading(run_folder *run, ln_error *error) {
 
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
                      ln_error *error) {
-    *run = (run_folder){.context = context, .csv = -1};
+    *run = (run_folder){.context = context, .csv = -1, .board = -1};
     if (!make_parents(project, error)) return false;
     if (!(name ? make_named(run, project, name, error) : make_numbered(run, project, error))) return false;
     run->weights = pool_format(&run->owner, "%s/weights", run->path);
@@ -105,19 +107,47 @@ static void add_metrics(text *row, bool present, const ln_metrics *m) {
 }
 
 /* A row that cannot be whole is taken off again: of a part that went through, the rest says what stands in its way. */
-static bool append(const run_folder *run, const text *row, ln_error *error) {
-    const off_t before = lseek(run->csv, 0, SEEK_END);
+static bool append(int file, const char *name, const text *row, ln_error *error) {
+    const off_t before = lseek(file, 0, SEEK_END);
     size_t      done = 0;
     while (done < row->n) {
-        const ssize_t n = write(run->csv, row->bytes + done, row->n - done);
+        const ssize_t n = write(file, row->bytes + done, row->n - done);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) break;
         done += (size_t)n;
     }
     if (done == row->n) return true;
-    fail_io(error, "write", run->results);
-    if (done > 0 && ftruncate(run->csv, before) != 0) fail_io(error, "restore", run->results);
+    fail_io(error, "write", name);
+    if (done > 0 && ftruncate(file, before) != 0) fail_io(error, "restore", name);
     return false;
+}
+
+static double time_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool run_folder_tensorboard(run_folder *run, ln_error *error) {
+    text head = {0};
+    for (unsigned number = 1; run->board < 0; number++) {
+        run->events = pool_format(&run->owner, "%s/events.out.tfevents.%u.linnet", run->path, number);
+        run->board = open(run->events, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (run->board < 0 && errno != EEXIST) return fail_io(error, "make", run->events);
+    }
+    tensorboard_begin(&head, time_now());
+    const bool good = append(run->board, run->events, &head, error);
+    text_free(&head);
+    return good;
+}
+
+static bool add_events(const run_folder *run, const ln_progress *now, ln_error *error) {
+    text events = {0};
+    if (run->board < 0) return true;
+    tensorboard_row(&events, time_now(), now);
+    const bool good = append(run->board, run->events, &events, error);
+    text_free(&events);
+    return good;
 }
 
 bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
@@ -128,7 +158,7 @@ bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error) {
     add_metrics(&row, now->has_validation, &now->validation);
     add_metrics(&row, now->has_test, &now->test);
     text_add(&row, "\n");
-    const bool good = append(run, &row, error);
+    const bool good = append(run->csv, run->results, &row, error) && add_events(run, now, error);
     text_free(&row);
     return good;
 }
@@ -137,6 +167,7 @@ void run_folder_discard(run_folder *run) {
     if (run->path) {
         if (run->last) unlink(run->last);
         if (run->best) unlink(run->best);
+        if (run->board >= 0) unlink(run->events);
         if (run->results) unlink(run->results);
         if (run->recipe) unlink(run->recipe);
         if (run->weights) rmdir(run->weights);
@@ -147,6 +178,7 @@ void run_folder_discard(run_folder *run) {
 
 void run_folder_close(run_folder *run) {
     if (run->csv >= 0) close(run->csv);
+    if (run->board >= 0) close(run->board);
     pool_free(&run->owner);
-    *run = (run_folder){.csv = -1};
+    *run = (run_folder){.csv = -1, .board = -1};
 }

@@ -52,16 +52,20 @@ void pool_free(pool *owner) {
     }
 }
 
+/* Room for n more bytes and a NUL. */
+static void reserve(text *to, size_t n) {
+    if (to->n + n + 1 <= to->capacity) return;
+    to->capacity = 2 * (to->n + n + 1);
+    to->bytes = or_end(realloc(to->bytes, to->capacity));
+    to->bytes[to->n] = '\0';
+}
+
 void text_add_list(text *to, const char *format, va_list list) {
     va_list again;
     va_copy(again, list);
     const int    length = vsnprintf(NULL, 0, format, list);
     const size_t n = length < 0 ? 0 : (size_t)length;
-    if (to->n + n + 1 > to->capacity) {
-        to->capacity = 2 * (to->n + n + 1);
-        to->bytes = or_end(realloc(to->bytes, to->capacity));
-        to->bytes[to->n] = '\0';
-    }
+    reserve(to, n);
     vsnprintf(to->bytes + to->n, n + 1, format, again);
     to->n += n;
     va_end(again);
@@ -72,6 +76,13 @@ void text_add(text *to, const char *format, ...) {
     va_start(list, format);
     text_add_list(to, format, list);
     va_end(list);
+}
+
+void text_add_bytes(text *to, const void *bytes, size_t n) {
+    reserve(to, n);
+    memcpy(to->bytes + to->n, bytes, n);
+    to->n += n;
+    to->bytes[to->n] = '\0';
 }
 
 void text_free(text *t) {

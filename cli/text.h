@@ -20,6 +20,7 @@ typedef struct text { char *bytes; size_t n, capacity; } text; /* {0} is empty; 
 
 void text_add(text *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_list(text *to, const char *format, va_list list) __attribute__((format(printf, 2, 0)));
+void text_add_bytes(text *to, const void *bytes, size_t n);
 void text_free(text *t);
 
 /* calloc that never returns NULL; the caller frees. */

@@ -105,6 +105,10 @@ LN_API ln_data *ln_data_from_floats(ln_context *context, const float *pixels, co
  * *looks_inverted (may be NULL) becomes true when the border is lighter than the middle, unlike MNIST's. */
 LN_API ln_data *ln_data_from_picture(ln_context *context, const char *path, size_t c, size_t h, size_t w,
                                      bool *looks_inverted, ln_error *error);
+/* A photo of a digit, made into an image as MNIST's were: the ink found, whichever way round it and the paper are and
+ * whatever shadow lies over both, light on 0, scaled to 20/28 of side, its centre of mass in the middle of
+ * 1 × side × side (8 to 256). LN_E_FORMAT where there is no ink to be seen. */
+LN_API ln_data *ln_data_from_photo(ln_context *context, const char *path, size_t side, ln_error *error);
 /* Takes about fraction of the images (0 < fraction < 1), drawn by seed, out of data into the result; both views
  * share the pixels, which live until both are freed. */
 LN_API ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error);

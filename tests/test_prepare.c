@@ -1,0 +1,141 @@
+/* Photos of digits: the same ink gives the same image wherever it lies, whichever way round it and the paper are and
+ * whatever shadow is on them; the image is as MNIST's are made; what has no ink is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "data/prepare.h"
+
+enum { H = 120, W = 100, SIDE = 28, IMAGE = SIDE * SIDE };
+
+/* A seven of strokes `thick` wide, `size` high, at (top, left). */
+static void draw_seven(uint8_t *grey, size_t top, size_t left, size_t size, size_t thick, int change) {
+    for (size_t r = 0; r < size; r++)
+        for (size_t q = 0; q < size * 2 / 3; q++) {
+            const long slope = (long)(size * 2 / 3) - 1 - (long)(r / 2);
+            const bool ink = r < thick || labs((long)q - slope) < (long)(thick + 1) / 2;
+            if (ink) grey[(top + r) * W + left + q] = (uint8_t)(grey[(top + r) * W + left + q] + change);
+        }
+}
+
+static void paper(uint8_t *grey, int value) { memset(grey, value, (size_t)H * W); }
+
+static void shadow(uint8_t *grey) {
+    for (size_t r = 0; r < H; r++)
+        for (size_t q = 0; q < W; q++)
+            if (q + r / 3 > 70) grey[r * W + q] = (uint8_t)(grey[r * W + q] * 3 / 4);
+}
+
+static ln_status prepare(const uint8_t *grey, uint8_t *out, ln_error *error) {
+    ln_context *const context = ln_context_new(NULL, NULL);
+    const ln_status   status = ln_prepare_digit(context, "photo", grey, H, W, SIDE, out, error);
+    ln_context_free(context);
+    return status;
+}
+
+static void must(const uint8_t *grey, uint8_t out[IMAGE]) {
+    ln_error error = {0};
+    if (prepare(grey, out, &error) != LN_OK) fail_msg("%s", error.message);
+}
+
+/* The mean difference of two images, in levels. */
+static double apart(const uint8_t *a, const uint8_t *b) {
+    double sum = 0;
+    for (size_t i = 0; i < IMAGE; i++) sum += abs(a[i] - b[i]);
+    return sum / IMAGE;
+}
+
+static void test_shape(void **state) {
+    (void)state;
+    uint8_t grey[H * W], out[IMAGE];
+    paper(grey, 200);
+    draw_seven(grey, 20, 30, 60, 8, -120);
+    must(grey, out);
+    size_t top = SIDE, bottom = 0;
+    double mass = 0, y = 0, x = 0;
+    for (size_t i = 0; i < IMAGE; i++) {
+        if (out[i] > 60) top = i / SIDE < top ? i / SIDE : top, bottom = i / SIDE + 1;
+        mass += out[i], y += out[i] * ((double)(i / SIDE) + 0.5), x += out[i] * ((double)(i % SIDE) + 0.5);
+    }
+    assert_in_range(bottom - top, 20, 21); /* 20 pixels high, one more where they do not lie on the grid */
+    assert_true(fabs(y / mass - 14) <= 0.51 && fabs(x / mass - 14) <= 0.51);
+    assert_int_equal(out[0], 0);
+}
+
+static void test_same(void **state) {
+    (void)state;
+    uint8_t grey[H * W], want[IMAGE], got[IMAGE];
+    paper(grey, 200);
+    draw_seven(grey, 20, 30, 60, 8, -120);
+    must(grey, want);
+    paper(grey, 200); /* elsewhere */
+    draw_seven(grey, 48, 5, 60, 8, -120);
+    must(grey, got);
+    assert_true(apart(want, got) < 0.5);
+    paper(grey, 40); /* light on dark */
+    draw_seven(grey, 20, 30, 60, 8, 120);
+    must(grey, got);
+    assert_true(apart(want, got) < 0.5);
+    paper(grey, 200); /* a shadow across */
+    draw_seven(grey, 20, 30, 60, 8, -120);
+    shadow(grey);
+    must(grey, got);
+    assert_true(apart(want, got) < 6);
+    paper(grey, 200); /* specks, and the dark edge of a table */
+    draw_seven(grey, 20, 30, 60, 8, -120);
+    for (size_t r = 0; r < H; r++) memset(grey + r * W + W - 4, 30, 4);
+    memset(grey + 100 * W + 10, 60, 3);
+    must(grey, got);
+    assert_true(apart(want, got) < 3);
+}
+
+/* A thin stroke is no fainter than a thick one. */
+static void test_thin(void **state) {
+    (void)state;
+    uint8_t grey[H * W], out[IMAGE];
+    size_t  n_light = 0;
+    paper(grey, 220);
+    draw_seven(grey, 10, 20, 100, 2, -100);
+    must(grey, out);
+    for (size_t i = 0; i < IMAGE; i++) n_light += out[i] > 128;
+    assert_in_range(n_light, 40, 150);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    uint8_t           grey[H * W], out[IMAGE];
+    ln_error          error = {0};
+    ln_context *const context = ln_context_new(NULL, NULL);
+    paper(grey, 128);
+    assert_int_equal(prepare(grey, out, &error), LN_E_FORMAT);
+    assert_non_null(strstr(error.message, "photo: no ink is to be seen"));
+    assert_int_equal(ln_prepare_digit(context, "photo", grey, 7, W, SIDE, out, &error), LN_E_SHAPE);
+    ln_context_free(context);
+}
+
+/* Whatever it is given, it answers or refuses. */
+static void test_anything(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, 5, 0);
+        uint8_t   grey[H * W], out[IMAGE];
+        const int spread = (int)ln_random_below(&random, 256);
+        for (size_t i = 0; i < sizeof grey; i++) grey[i] = (uint8_t)ln_random_below(&random, (uint64_t)spread + 1);
+        const ln_status status = prepare(grey, out, NULL);
+        assert_true(status == LN_OK || status == LN_E_FORMAT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shape),    cmocka_unit_test(test_same),     cmocka_unit_test(test_thin),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_anything),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
