@@ -33,7 +33,9 @@ struct arguments {
     size_t       n_flags;
 };
 
-extern const verb verb_train, verb_val, verb_predict, verb_ensemble, verb_info, verb_check, verb_bench, verb_help;
+#define VERB(name) extern const verb verb_##name;
+#include "verbs.def"
+#undef VERB
 extern const verb *const verbs[]; /* NULL-terminated */
 
 void print_help(void);

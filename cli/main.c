@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const verb *const verbs[] = {&verb_train, &verb_val,  &verb_predict, &verb_ensemble, &verb_info, &verb_check,
-                             &verb_bench, &verb_help, NULL};
+const verb *const verbs[] = {
+#define VERB(name) &verb_##name,
+#include "verbs.def"
+#undef VERB
+    NULL};
 
 void print_help(void) {
     puts("linnet trains and runs convolutional networks.\n\nUsage: linnet VERB [WORDS ...] [KEY=VALUE ...]\n\nVerbs:");
@@ -101,8 +104,13 @@ static int run(const verb *v, char **words, size_t n) {
 }
 
 static int dispatch(int argc, char **argv) {
-    if (argc < 2) return say_usage(NULL, "a verb is missing: train, val, predict, info, check, bench or help");
-    const char *names[16] = {0};
+    if (argc < 2)
+        return say_usage(NULL, "a verb is missing:"
+#define VERB(name) " " #name
+#include "verbs.def"
+#undef VERB
+        );
+    const char *names[sizeof verbs / sizeof *verbs] = {0};
     const verb *v = NULL;
     for (size_t i = 0; verbs[i]; i++) {
         names[i] = verbs[i]->name;

@@ -118,6 +118,22 @@ LN_API ln_status ln_data_keep_rows(ln_data *data, size_t first, size_t n, ln_err
 LN_API ln_status ln_data_keep_classes(ln_data *data, const int *classes, size_t n, ln_error *error);
 /* The same values as images of another shape with as many; also for the views that share them. */
 LN_API ln_status ln_data_reshape(ln_data *data, size_t c, size_t h, size_t w, ln_error *error);
+/* Writes data to path in the format that path ends in, so that ln_data_open reads the same values and labels (by the
+ * numbers that they have in the file: ln_data_class). With test (or NULL) both parts, which .npz alone can hold.
+ *   .npz             arrays x_train, y_train, x_test and y_test, or x and y, of bytes or float32; images are
+ *                    n × values, n × rows × columns or n × channels × rows × columns
+ *   .csv             a line an image under a header label,pixel0,pixel1,…
+ *   -idx3-ubyte      (or idx4, where there are channels) images whose name holds images-idx; labels beside them, named
+ *                    with labels-idx1; .gz behind it packs both. .idx or .idx.gz: PATH-images-idx3-ubyte and
+ *                    PATH-labels-idx1-ubyte for PATH.idx
+ *   /                a folder with a folder of PNG pictures for each label, 00001.png, … by their numbers in data
+ * Files are replaced as ln_file_write does; a folder must not be there, or be empty. IDX and pictures hold bytes alone.
+ * CSV does not tell floats that are whole numbers 0 to 255 throughout from bytes. */
+LN_API ln_status ln_data_write(ln_context *context, const char *path, const ln_data *data, const ln_data *test,
+                               ln_error *error);
+/* A PNG picture of h × w bytes (c 1: grey), or of red, green and blue planes (c 3), as ln_file_write writes. */
+LN_API ln_status ln_picture_write(ln_context *context, const char *path, const uint8_t *pixels, size_t c, size_t h,
+                                  size_t w, ln_error *error);
 /* The label that class i had in the file. */
 LN_API int       ln_data_class(const ln_data *data, int i);
 LN_API void          ln_data_free(ln_data *data);
@@ -357,8 +373,16 @@ LN_API void ln_softmax(const float *logits, size_t n, size_t k, float *probabili
 
 /* ---------------------------------------------------------- files of results */
 
-/* An array for an NPZ file: n rows × k columns (k 1: a vector of n) of float32, or int64 when integers is set. */
-typedef struct ln_array { const char *name; size_t n, k; const float *floats; const int64_t *integers; } ln_array;
+/* An array for an NPZ file: n rows × k columns (k 1: a vector of n), or of `rank` sizes (1 to 4; 0: by n and k), each
+ * below 2^32; of float32, int64 or uint8: one of the three pointers. */
+typedef struct ln_array {
+    const char *name;
+    size_t n, k;
+    const float *floats;
+    const int64_t *integers;
+    const uint8_t *bytes;
+    size_t rank, shape[4];
+} ln_array;
 LN_API ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *arrays, size_t n_arrays,
                               ln_error *error);
 /* Writes bytes to path as everything here is written: a temporary file beside it, synced, renamed. */

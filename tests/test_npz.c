@@ -49,6 +49,23 @@ static void writes_what_numpy_reads(void **state) {
     assert_int_equal(files_count(f->folder), 1);
 }
 
+/* Bytes, and shapes of more sizes than rows and columns; the longest header that there is. */
+static void arrays_have_any_rank(void **state) {
+    files               *f = *state;
+    char                 path[512];
+    static const uint8_t bytes[24] = {1, 2, 3, 255};
+    const ln_array       some[] = {{.name = "a", .bytes = bytes, .rank = 4, .shape = {2, 3, 1, 4}},
+                                   {.name = "b", .floats = floats, .rank = 3, .shape = {1, 3, 2}},
+                                   {.name = "c", .n = 24, .k = 1, .bytes = bytes},
+                                   {.name = "d", .bytes = bytes, .rank = 4, .shape = {0, 4294967295, 4294967295, 1}}};
+    assert_int_equal(ln_npz_write(f->context, files_path(f, "a.npz", path), some, 4, NULL), LN_OK);
+    check_npy(path, "a.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 1, 4), }", bytes, 24);
+    check_npy(path, "b.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2), }", floats, 24);
+    check_npy(path, "c.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (24,), }", bytes, 24);
+    check_npy(path, "d.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (0, 4294967295, 4294967295, 1), }",
+              NULL, 0);
+}
+
 static void the_same_arrays_give_the_same_bytes(void **state) {
     files        *f = *state;
     char          path[512];
@@ -76,9 +93,11 @@ static void mistakes_are_told(void **state) {
     const ln_array bad[] = {{.name = "", .n = 1, .k = 1, .floats = floats},
                             {.name = "a", .n = 1, .k = 1},
                             {.name = "a", .n = 1, .k = 1, .floats = floats, .integers = integers},
+                            {.name = "a", .n = 1, .k = 1, .floats = floats, .bytes = (const uint8_t[]){1}},
+                            {.name = "a", .floats = floats, .rank = 5},
                             {.name = NULL, .n = 1, .k = 1, .floats = floats}};
     files_path(f, "a.npz", path);
-    for (size_t i = 0; i < 4; i++) assert_int_equal(ln_npz_write(f->context, path, &bad[i], 1, &error), LN_E_ARGUMENT);
+    for (size_t i = 0; i < 6; i++) assert_int_equal(ln_npz_write(f->context, path, &bad[i], 1, &error), LN_E_ARGUMENT);
     const ln_array huge = {.name = "a", .n = SIZE_MAX / 2, .k = 3, .floats = floats};
     assert_int_equal(ln_npz_write(f->context, path, &huge, 1, &error), LN_E_SHAPE);
     assert_int_equal(ln_npz_write(f->context, path, arrays, 0, &error), LN_E_ARGUMENT);
@@ -510,6 +529,7 @@ int main(void) {
         FILES_TEST(secrets_are_told),
         FILES_TEST(every_allocation_of_reading_may_fail),
         FILES_TEST(writes_what_numpy_reads),
+        FILES_TEST(arrays_have_any_rank),
         FILES_TEST(the_same_arrays_give_the_same_bytes),
         FILES_TEST(empty_arrays_are_fine),
         FILES_TEST(mistakes_are_told),

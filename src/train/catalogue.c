@@ -45,7 +45,10 @@ static bool find(ln_kind kind, size_t i, entry *e) {
         if (i >= LN_AUGMENTATION_COUNT) return false;
         *e = (entry){ln_augmentations[i]->name, ln_augmentations[i]->help, ln_augmentations[i]->attrs, none};
         return true;
-    case LN_KIND_DATA: e->more = ln_generator_attrs; return ln_generator(i, &e->name, &e->help, &e->attrs);
+    case LN_KIND_DATA:
+        if (i >= LN_GENERATOR_COUNT) return false;
+        *e = (entry){ln_generators[i]->name, ln_generators[i]->help, ln_generators[i]->attrs, ln_generator_attrs};
+        return true;
     }
     return false;
 }

@@ -1,0 +1,186 @@
+/* A data set as pictures: a folder for each label, in it PNG files called by the images' numbers in the set, from 1 on.
+ * All of it is made in a hidden folder beside, synced, and renamed: the folder is there as a whole, or not at all. */
+#include "data/write.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FOLDER_TRIES = 1000, FOLDER_NAME = 64, OPEN_FOLDERS = 16 };
+
+typedef struct folder {
+    const char *path;             /* as given, for messages */
+    char        target[PATH_MAX]; /* without the last '/' */
+    char        made[PATH_MAX];   /* the hidden folder, "" when there is none */
+    char        file[PATH_MAX + FOLDER_NAME];
+    int         n_digits, label_digits;
+} folder;
+
+static int digits_of(size_t n) {
+    int digits = 1;
+    for (; n > 9; n /= 10) digits++;
+    return digits;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+/* Is there no folder, or one without entries? */
+static ln_status check_free(const folder *f, ln_error *error) {
+    DIR *const dir = opendir(f->target);
+    if (!dir && errno == ENOENT) return LN_OK;
+    if (!dir) return ln_fail_io(error, "write", f->path);
+    size_t n = 0;
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    if (n == 0) return LN_OK;
+    return ln_fail(
+        error, LN_E_ARGUMENT,
+        "%s: the folder is there and not empty, and its files would be mixed with new ones: name another one, "
+        "or remove it",
+        f->path);
+}
+
+static ln_status name_target(folder *f, ln_error *error) {
+    size_t n = strlen(f->path);
+    while (n > 1 && f->path[n - 1] == '/') n--;
+    if (n > sizeof f->target - FOLDER_NAME) {
+        errno = ENAMETOOLONG;
+        return ln_fail_io(error, "write", f->path);
+    }
+    memcpy(f->target, f->path, n);
+    f->target[n] = '\0';
+    return LN_OK;
+}
+
+static int n_parent(const folder *f) {
+    const char *const slash = strrchr(f->target, '/');
+    return slash ? (int)(slash - f->target) + 1 : 0;
+}
+
+static ln_status make_hidden(folder *f, ln_error *error) {
+    for (unsigned k = 0; k < FOLDER_TRIES; k++) {
+        snprintf(f->made, sizeof f->made, "%.*s.linnet-%ld-%u.tmp", n_parent(f), f->target, (long)getpid(), k);
+        if (!mkdir(f->made, 0777)) return LN_OK;
+        if (errno != EEXIST) break;
+    }
+    f->made[0] = '\0';
+    return ln_fail_io(error, "write", f->path);
+}
+
+/* A folder for each label that is there, numbered with as many digits as the largest: sorted by name they are in order.
+ */
+static ln_status make_labels(folder *f, const ln_data *data, ln_error *error) {
+    bool wanted[256] = {false};
+    int  largest = 0;
+    for (size_t i = 0; i < data->n; i++) {
+        const int label = ln_data_written_label(data, i);
+        wanted[label] = true;
+        largest = label > largest ? label : largest;
+    }
+    f->label_digits = digits_of((size_t)largest);
+    for (int k = 0; k <= largest; k++) {
+        if (!wanted[k]) continue;
+        snprintf(f->file, sizeof f->file, "%s/%0*d", f->made, f->label_digits, k);
+        if (mkdir(f->file, 0777)) return ln_fail_io(error, "write", f->path);
+    }
+    return LN_OK;
+}
+
+/* Not synced: that is done once for all of them. */
+static ln_status put_file(const folder *f, const void *bytes, size_t n, ln_error *error) {
+    const int fd = open(f->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) return ln_fail_io(error, "write", f->path);
+    const char *next = bytes;
+    while (n) {
+        const ssize_t some = write(fd, next, n);
+        if (some < 0 && errno == EINTR) continue;
+        if (some < 0) break;
+        next += some;
+        n -= (size_t)some;
+    }
+    if (n == 0) return close(fd) ? ln_fail_io(error, "write", f->path) : LN_OK;
+    const ln_status status = ln_fail_io(error, "write", f->path);
+    close(fd);
+    return status;
+}
+
+static ln_status put_image(folder *f, const ln_data *data, size_t i, uint8_t *rows, ln_error *error) {
+    const ln_store *const s = data->store;
+    void                 *bytes = NULL;
+    size_t                n_bytes = 0;
+    if (s->labels)
+        snprintf(f->file, sizeof f->file, "%s/%0*d/%0*zu.png", f->made, f->label_digits, ln_data_written_label(data, i),
+                 f->n_digits, i + 1);
+    else snprintf(f->file, sizeof f->file, "%s/%0*zu.png", f->made, f->n_digits, i + 1);
+    ln_status status =
+        ln_picture_encode(f->path, ln_data_values(data, i), s->c, s->h, s->w, rows, &bytes, &n_bytes, error);
+    if (status == LN_OK) status = put_file(f, bytes, n_bytes, error);
+    free(bytes);
+    return status;
+}
+
+/* Opens the folder and writes out: it alone, or all of its file system. */
+static bool sync_folder(const char *path, int (*sync)(int)) {
+    const int  fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool good = fd >= 0 && !sync(fd);
+    if (fd >= 0) close(fd);
+    return good;
+}
+
+/* Everything durable, then visible, then durably so (as far as the file system can sync a folder). */
+static ln_status publish(folder *f, ln_error *error) {
+    if (!sync_folder(f->made, syncfs) || rename(f->made, f->target)) return ln_fail_io(error, "write", f->path);
+    f->made[0] = '\0';
+    const int n = n_parent(f);
+    snprintf(f->file, sizeof f->file, "%.*s", n ? n : 1, n ? f->target : ".");
+    sync_folder(f->file, fsync);
+    return LN_OK;
+}
+
+static ln_status check(const char *path, const ln_data *data, ln_error *error) {
+    const ln_store *const s = data->store;
+    if (s->is_float)
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "%s: the values are floats, but PNG pictures hold bytes: write .npz or .csv", path);
+    if ((s->c == 1 || s->c == 3) && s->h * s->w > 1 && s->h <= INT32_MAX && s->w <= INT32_MAX) return LN_OK;
+    return ln_fail(error, LN_E_ARGUMENT,
+                   "%s: images of %zux%zux%zu are no pictures of 1 or 3 channels: give them a shape such as 1x28x28, "
+                   "or write .npz",
+                   path, s->c, s->h, s->w);
+}
+
+static ln_status fill(folder *f, const ln_data *data, uint8_t *rows, ln_error *error) {
+    ln_status status = make_hidden(f, error);
+    if (status == LN_OK && data->store->labels) status = make_labels(f, data, error);
+    for (size_t i = 0; i < data->n && status == LN_OK; i++) status = put_image(f, data, i, rows, error);
+    return status == LN_OK ? publish(f, error) : status;
+}
+
+ln_status ln_folder_write(ln_context *context, const char *path, const ln_data *data, ln_error *error) {
+    ln_status status = check(path, data, error);
+    if (status != LN_OK) return status;
+    folder *const  f = ln_allocate_zeroed(context, sizeof *f);
+    uint8_t *const rows = ln_allocate(context, data->store->image_bytes);
+    if (f && rows) {
+        f->path = path;
+        f->n_digits = digits_of(data->n) > 5 ? digits_of(data->n) : 5;
+        status = name_target(f, error);
+        if (status == LN_OK) status = check_free(f, error);
+        if (status == LN_OK) status = fill(f, data, rows, error);
+        if (f->made[0]) nftw(f->made, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+    } else status = ln_fail_memory(error, path, sizeof *f + data->store->image_bytes);
+    ln_release(context, f);
+    ln_release(context, rows);
+    return status;
+}
