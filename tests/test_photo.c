@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "data/prepare.h"
+#include "data/photo.h"
 
 enum { H = 120, W = 100, SIDE = 28, IMAGE = SIDE * SIDE };
 
@@ -34,7 +34,7 @@ static void shadow(uint8_t *grey) {
 
 static ln_status prepare(const uint8_t *grey, uint8_t *out, ln_error *error) {
     ln_context *const context = ln_context_new(NULL, NULL);
-    const ln_status   status = ln_prepare_digit(context, "photo", grey, H, W, SIDE, out, error);
+    const ln_status   status = ln_photo_digit(context, "photo", grey, H, W, SIDE, out, error);
     ln_context_free(context);
     return status;
 }
@@ -115,7 +115,7 @@ static void test_refusals(void **state) {
     paper(grey, 128);
     assert_int_equal(prepare(grey, out, &error), LN_E_FORMAT);
     assert_non_null(strstr(error.message, "photo: no ink is to be seen"));
-    assert_int_equal(ln_prepare_digit(context, "photo", grey, 7, W, SIDE, out, &error), LN_E_SHAPE);
+    assert_int_equal(ln_photo_digit(context, "photo", grey, 7, W, SIDE, out, &error), LN_E_SHAPE);
     ln_context_free(context);
 }
 

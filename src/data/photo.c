@@ -12,7 +12,7 @@
  *
  * Which way round ink and paper are is seen by what differs most from its surroundings: ink does, and there is less of
  * it than of paper. */
-#include "data/prepare.h"
+#include "data/photo.h"
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -255,7 +255,7 @@ static ln_status prepare(photo *p, const char *name, size_t side, uint8_t *out, 
     return LN_OK;
 }
 
-ln_status ln_prepare_digit(ln_context *context, const char *name, const uint8_t *grey, size_t h, size_t w, size_t side,
+ln_status ln_photo_digit(ln_context *context, const char *name, const uint8_t *grey, size_t h, size_t w, size_t side,
                            uint8_t *out, ln_error *error) {
     if (h < LEAST_SIDE || w < LEAST_SIDE)
         return ln_fail(error, LN_E_SHAPE,
@@ -279,7 +279,7 @@ ln_status ln_prepare_digit(ln_context *context, const char *name, const uint8_t 
 /* Grey, as large as a photo needs to be. */
 static ln_status shrink(ln_context *context, const char *name, const ln_picture *picture, uint8_t **grey, size_t *h,
                         size_t *w, ln_error *error) {
-    const size_t large = ln_most(picture->h, picture->w), side = ln_least(large, LN_PREPARE_SIDE);
+    const size_t large = ln_most(picture->h, picture->w), side = ln_least(large, LN_PHOTO_SIDE);
     *h = ln_most(picture->h * side / large, 1);
     *w = ln_most(picture->w * side / large, 1);
     *grey = ln_allocate(context, *h * *w);
@@ -300,7 +300,7 @@ static ln_status read_digit(ln_context *context, const char *path, size_t side, 
     if (status != LN_OK) return status;
     const uint64_t mode = ln_fp_enter();
     status = shrink(context, path, &picture, &grey, &h, &w, error);
-    if (status == LN_OK) status = ln_prepare_digit(context, path, grey, h, w, side, out, error);
+    if (status == LN_OK) status = ln_photo_digit(context, path, grey, h, w, side, out, error);
     ln_fp_leave(mode);
     ln_release(context, picture.samples);
     ln_release(context, grey);
@@ -308,9 +308,9 @@ static ln_status read_digit(ln_context *context, const char *path, size_t side, 
 }
 
 ln_data *ln_data_from_photo(ln_context *context, const char *path, size_t side, ln_error *error) {
-    if (side < LEAST_SIDE || side > LN_PREPARE_SIDE) {
+    if (side < LEAST_SIDE || side > LN_PHOTO_SIDE) {
         ln_fail(error, LN_E_SHAPE, "%s: a digit cannot be prepared for images of %zux%zu: %d to %d on each side", path,
-                side, side, LEAST_SIDE, LN_PREPARE_SIDE);
+                side, side, LEAST_SIDE, LN_PHOTO_SIDE);
         return NULL;
     }
     uint8_t *const values = ln_allocate(context, side * side);
