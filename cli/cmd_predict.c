@@ -106,15 +106,21 @@ static bool ask_one(prediction *p, const ln_data *data, ln_error *error) {
     return true;
 }
 
-/* file: the picture's name; NULL: images of a set, from number `from` on. */
-static bool answer(prediction *p, const ln_data *data, const char *file, size_t from, ln_error *error) {
+/* Where images are from. */
+typedef struct origin {
+    const char    *file;  /* the picture's name; NULL: a set */
+    const ln_data *named; /* the set, whose classes may have names */
+    size_t         first; /* number of the first image in it */
+} origin;
+
+static bool answer(prediction *p, const ln_data *data, const origin *of, ln_error *error) {
     answers     *a = &p->answers;
     const size_t n = ln_data_describe(data).n;
     answers_reserve(a, n);
     for (size_t i = 0; i < n; i++) {
-        a->truth[a->n + i] = images_answer(p->model, ln_data_label(data, i));
-        a->files[a->n + i] = file;
-        a->number[a->n + i] = from + i;
+        a->truth[a->n + i] = images_answer(p->model, of->named, ln_data_label(data, i));
+        a->files[a->n + i] = of->file;
+        a->number[a->n + i] = of->first + i;
     }
     memset(a->logits + a->n * a->k, 0, n * a->k * sizeof *a->logits);
     memset(a->probabilities + a->n * a->n_classes, 0, n * a->n_classes * sizeof *a->probabilities);
@@ -236,6 +242,9 @@ static void note_inverted(const char *path, bool could_prepare) {
         path, could_prepare ? ", and prepare=mnist finds the digit in a photo" : "");
 }
 
+/* Are pictures to be turned over? As the training images were, and once more where asked for. */
+static bool turns(const prediction *p) { return !p->prepares && p->inverted != ln_model_reading(p->model).invert; }
+
 /* The picture as the network takes it. */
 static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
     bool   looks_inverted = false;
@@ -250,17 +259,17 @@ static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
         return NULL;
     }
     ln_data *const data = ln_data_from_picture(p->context, path, c, h, w, &looks_inverted, error);
-    if (looks_inverted && !p->inverted) note_inverted(path, square);
+    if (looks_inverted && !turns(p)) note_inverted(path, square);
     return data;
 }
 
 /* name: what it is called in the answers. */
 static bool predict_picture(prediction *p, const char *path, const char *called, ln_error *error) {
     ln_data       *data = open_picture(p, path, error);
-    ln_data       *turned = data && p->inverted ? images_part(p->context, data, 0, 1, true, &p->owner, error) : NULL;
-    const ln_data *image = p->inverted ? turned : data;
+    ln_data       *turned = data && turns(p) ? images_part(p->context, data, 0, 1, true, &p->owner, error) : NULL;
+    const ln_data *image = turns(p) ? turned : data;
     const char    *name = pool_format(&p->owner, "%s", called);
-    const bool     good = image && answer(p, image, name, 0, error);
+    const bool     good = image && answer(p, image, &(origin){name, image, 0}, error);
     if (good && p->shows) show(p, image, p->answers.n - 1);
     if (good && p->lines) print_lines(p, p->answers.n - 1);
     else if (good) print_picture(p, name);
@@ -300,7 +309,8 @@ static bool refuse_image(const prediction *p, const char *name, size_t n, ln_err
 }
 
 static bool predict_set(prediction *p, const char *name, ln_error *error) {
-    ln_data *all = ln_data_open(p->context, name, "test", NULL, error);
+    const ln_reading reading = ln_model_reading(p->model);
+    ln_data         *all = ln_data_open_as(p->context, name, "test", NULL, &reading, error);
     p->usage = !all && error->status == LN_E_ARGUMENT;
     if (!all) return false;
     images_fit(all, p->model);
@@ -310,7 +320,7 @@ static bool predict_set(prediction *p, const char *name, ln_error *error) {
     bool         good = from < n || refuse_image(p, name, n, error);
     ln_data *part = good && cut ? images_part(p->context, all, from, n_wanted, p->inverted, &p->owner, error) : NULL;
     const ln_data *data = cut ? part : all;
-    good = good && data && answer(p, data, NULL, from, error);
+    good = good && data && answer(p, data, &(origin){NULL, all, from}, error);
     if (good && p->shows) show(p, data, before);
     else if (good && p->lines) print_lines(p, before);
     else if (good) print_rows(p, before);
@@ -497,8 +507,8 @@ const verb verb_predict = {
     .summary = "say what pictures show",
     .usage = "predict WEIGHTS FILE ... [KEY=VALUE ...] [--show] [--json]",
     .help = "Prints class and probability of each image, and whether that is right where the\n"
-            "label is known. FILE is a picture (PNG or PGM), a folder of pictures, a set, such\n"
-            "as mnist:test, or - for standard input; linnet help images says what else.\n"
+            "label is known. FILE is a picture (PNG, JPEG, PGM, PPM), a folder of pictures, a\n"
+            "set, such as mnist:test, or - for standard input; linnet help images says more.\n"
             "\n" OPTIONS "\n"
             "  linnet predict runs/1/weights/last.safetensors seven.png\n"
             "  linnet predict runs/1/weights/last.safetensors photo.png prepare=mnist --show\n"

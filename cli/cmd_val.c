@@ -77,13 +77,14 @@ static bool fits_default(const arguments *a, const ln_model *model, const ln_dat
 }
 
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
-    const char  *given = argument(a, "data"), *name = given ? given : "mnist:test";
-    ln_model    *model = ln_model_load(context, a->words[0], error);
-    ln_data     *data = model ? ln_data_open(context, name, "test", NULL, error) : NULL;
-    const size_t k = model ? ln_model_class_count(model) : 0;
-    const bool   data_opened = data != NULL;
-    uint64_t    *confusion = take(k * k, sizeof *confusion);
-    ln_metrics   m;
+    const char      *given = argument(a, "data"), *name = given ? given : "mnist:test";
+    ln_model        *model = ln_model_load(context, a->words[0], error);
+    const ln_reading reading = model ? ln_model_reading(model) : (ln_reading){0};
+    ln_data         *data = model ? ln_data_open_as(context, name, "test", NULL, &reading, error) : NULL;
+    const size_t     k = model ? ln_model_class_count(model) : 0;
+    const bool       data_opened = data != NULL;
+    uint64_t        *confusion = take(k * k, sizeof *confusion);
+    ln_metrics       m;
     if (data) images_fit(data, model);
     const bool good = data && fits_default(a, model, data, error) && has_labels(data, name, error) &&
                       images_keep_known(data, model, error) &&

@@ -1,5 +1,6 @@
 /* data_convert.c: linnet data convert FROM TO. */
 #include "data.h"
+#include "images.h"
 #include "recipe_internal.h"
 
 #include <stdio.h>
@@ -9,9 +10,10 @@ typedef struct conversion {
     const arguments *arguments;
     const char      *from, *to, *split;
     size_t           first, n_rows; /* n_rows 0: all */
-    int              classes[MAX_CLASSES];
+    const char      *classes[MAX_CLASSES];
     size_t           n_classes; /* 0: all */
-    bool             both;      /* parts, where there are two */
+    pool             owner;
+    bool             both; /* parts, where there are two */
 } conversion;
 
 /* False after a message: the command line is wrong. */
@@ -23,7 +25,7 @@ static bool read_arguments(conversion *c, const arguments *a) {
         return say_usage(a->verb, "split=%s: must be train or test", c->split), false;
     if (rows && !recipe_rows(rows, &c->first, &c->n_rows))
         return say_usage(a->verb, "rows=%s: must be FIRST-LAST, counted from 1, such as 1-10000, or all", rows), false;
-    if (classes && !recipe_classes(classes, c->classes, &c->n_classes))
+    if (classes && !recipe_classes(classes, c->classes, &c->n_classes, &c->owner))
         return say_usage(a->verb, "classes=%s: must be a list of labels, such as 0,1,2, or all", classes), false;
     return true;
 }
@@ -39,7 +41,10 @@ static bool open_parts(const conversion *c, ln_context *context, data_parts *par
 
 static bool keep(const conversion *c, ln_data *data, ln_error *error) {
     if (c->n_rows && ln_data_keep_rows(data, c->first, c->n_rows, error) != LN_OK) return false;
-    return c->n_classes == 0 || ln_data_keep_classes(data, c->classes, c->n_classes, error) == LN_OK;
+    int labels[MAX_CLASSES];
+    for (size_t i = 0; i < c->n_classes; i++)
+        if (!images_label(data, c->classes[i], &labels[i], error)) return false;
+    return c->n_classes == 0 || ln_data_keep_classes(data, labels, c->n_classes, error) == LN_OK;
 }
 
 static void report(const conversion *c, const data_parts *parts) {
@@ -68,12 +73,16 @@ static int run(const arguments *a) {
     conversion c = {.arguments = a, .from = a->words[1], .to = a->words[2]};
     ln_error   error = {0};
     data_parts parts = {0};
-    if (!read_arguments(&c, a)) return STATUS_USAGE;
-    ln_context *const context = open_context(1);
-    if (!context) return STATUS_FAILED;
-    const int status = convert(&c, context, &parts, &error) ? STATUS_OK : data_fail(a, &error);
-    data_free(&parts);
-    ln_context_free(context);
+    int        status = STATUS_USAGE;
+    if (read_arguments(&c, a)) {
+        ln_context *const context = open_context(1);
+        status = STATUS_FAILED;
+        if (context && convert(&c, context, &parts, &error)) status = STATUS_OK;
+        else if (context) status = data_fail(a, &error);
+        data_free(&parts);
+        ln_context_free(context);
+    }
+    pool_free(&c.owner);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,11 +19,14 @@ const char images_help[] =
     "               spirals, moons, circles and blobs\n"
     "  pictures     a pattern for each class and noise on it, drawn: pictures n=1000 c=3 h=32\n"
     "               w=32 classes=10 noise=0.5 seed=1\n"
-    "  FILE         IDX, CSV, NPZ or NPY, by its contents; gzipped or not\n"
-    "  PICTURE      for predict alone: a PNG or PGM picture of any size\n"
+    "  FILE         IDX, CSV, NPZ or NPY, by its contents; gzipped or not. Or a file of\n"
+    "               CIFAR-10's binary version\n"
+    "  FOLDER       pictures, a folder for each class, or CIFAR-10's files\n"
+    "  PICTURE      for predict alone: a PNG, JPEG, PGM or PPM picture of any size\n"
     "\n"
-    "mnist, drawn images and NPZ have two parts: data.name means the training images, all\n"
-    "else the test images. NAME:train and NAME:test choose: mnist:train, data.npz:test.\n"
+    "mnist, drawn images, NPZ and folders have two parts: data.name means the training\n"
+    "images, all else the test images. NAME:train and NAME:test choose: mnist:train,\n"
+    "data.npz:test.\n"
     "\n"
     "  IDX    unsigned bytes, images x rows x columns or images x channels x rows x columns.\n"
     "         Labels are read from the file beside it whose name has labels-idx1 for\n"
@@ -36,6 +40,14 @@ const char images_help[] =
     "         numbers or one-hot; images n x values, n x rows x columns, or with channels\n"
     "         before or (where 1 or 3) behind rows and columns\n"
     "  NPY    one array of images, without labels\n"
+    "  PICTURES  FOLDER/CLASS/any.png: classes are called as their folders, in the order of\n"
+    "         their names. Folders train and val (or test) above them make two parts. Colour\n"
+    "         gives three channels, grey pictures alone one; what is transparent becomes\n"
+    "         white, and photos are turned as they say. data.resize makes all of one size,\n"
+    "         data.grayscale and data.invert change them; the weights remember all three,\n"
+    "         and predict and val do as they say\n"
+    "  CIFAR-10  data_batch_1.bin to data_batch_5.bin and test_batch.bin, with names of\n"
+    "         classes from batches.meta.txt, where that is there; or one such file\n"
     "\n"
     "Labels are whole numbers from 0. Values that are whole numbers 0 to 255 throughout are\n"
     "kept as bytes (floats of NPZ and NPY stay floats), and data.scale divides bytes by 255.\n"
@@ -61,12 +73,42 @@ static size_t named_labels(const ln_model *model, int labels[256]) {
     return n;
 }
 
-int images_answer(const ln_model *model, int label) {
+/* The output that is called so; -1: none is. */
+static int output_called(const ln_model *model, const char *name) {
+    for (size_t i = 0; i < ln_model_class_count(model); i++)
+        if (ln_model_class(model, i) && strcmp(ln_model_class(model, i), name) == 0) return (int)i;
+    return -1;
+}
+
+int images_answer(const ln_model *model, const ln_data *data, int label) {
+    const char *const name = ln_data_class_name(data, label);
+    if (label >= 0 && name) return output_called(model, name);
     int          labels[256];
     const size_t n = named_labels(model, labels);
     for (size_t i = 0; i < n; i++)
         if (labels[i] == label) return (int)i;
     return n ? -1 : label;
+}
+
+bool images_label(const ln_data *data, const char *word, int *label, ln_error *error) {
+    const int    n = ln_data_describe(data).n_classes;
+    const size_t length = strlen(word);
+    for (*label = 0; *label < n; ++*label) {
+        const char *const name = ln_data_class_name(data, *label);
+        if (name && strcmp(name, word) == 0) return true;
+    }
+    *label = 0;
+    if (n == 0) return true;
+    if (length <= 3 && strspn(word, "0123456789") == length) return *label = (int)strtoul(word, NULL, 10), true;
+    const char *const first = ln_data_class_name(data, 0), *const last = ln_data_class_name(data, n - 1);
+    error->status = LN_E_ARGUMENT;
+    if (first && last)
+        snprintf(error->message, sizeof error->message,
+                 "classes: there is no class '%.60s'; the data have %.60s to %.60s", word, first, last);
+    else
+        snprintf(error->message, sizeof error->message, "classes: there is no class '%.60s'; the data have 0 to %d",
+                 word, n - 1);
+    return false;
 }
 
 const char *images_labels_place(const char *name, pool *owner) {
@@ -82,7 +124,31 @@ const char *images_labels_place(const char *name, pool *owner) {
            "has no such part";
 }
 
+/* The same where data name their classes: those that the network names, in its order. */
+static bool keep_named(ln_data *data, const ln_model *model, ln_error *error) {
+    const int    n_classes = ln_data_describe(data).n_classes;
+    const size_t n = ln_model_class_count(model);
+    int          labels[256];
+    bool         same = (size_t)n_classes == n;
+    for (size_t i = 0; i < n && i < 256; i++) {
+        labels[i] = -1;
+        for (int k = 0; k < n_classes && ln_model_class(model, i); k++)
+            if (strcmp(ln_data_class_name(data, k), ln_model_class(model, i)) == 0) labels[i] = k;
+        if (labels[i] < 0) {
+            error->status = LN_E_ARGUMENT;
+            snprintf(error->message, sizeof error->message,
+                     "the network tells the class '%.100s', and the images have none of that name (they have '%.100s' "
+                     "first): their folders must be called as those it was trained on",
+                     ln_model_class(model, i) ? ln_model_class(model, i) : "", ln_data_class_name(data, 0));
+            return false;
+        }
+        same = same && labels[i] == (int)i;
+    }
+    return same || ln_data_keep_classes(data, labels, n, error) == LN_OK;
+}
+
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error) {
+    if (ln_data_class_name(data, 0)) return keep_named(data, model, error);
     int          labels[256];
     const size_t n = named_labels(model, labels);
     bool         same = (size_t)ln_data_describe(data).n_classes <= n;

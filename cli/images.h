@@ -10,12 +10,15 @@ extern const char images_help[];
 
 /* Lines of as many values as the model's input has become images of its shape. */
 void images_fit(ln_data *data, const ln_model *model);
-/* The output that stands for a label of some data: by its name, where the network was trained on some labels only. -1:
- * none does. */
-int images_answer(const ln_model *model, int label);
+/* The output that stands for a label of data: by its name, where data name their classes, or where the network was
+ * trained on some labels only. -1: none does. */
+int images_answer(const ln_model *model, const ln_data *data, int label);
+/* The label that is written so: a class's name, or else a number. 0 where there are no labels. */
+bool images_label(const ln_data *data, const char *word, int *label, ln_error *error);
 /* What to say of a set without labels: where they are looked for. */
 const char *images_labels_place(const char *name, pool *owner);
-/* Leaves of labelled images those whose labels the network was trained on, numbered as its outputs. */
+/* Leaves of labelled images those whose labels (or names of classes) the network was trained on, numbered as its
+ * outputs. */
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error);
 /* A picture, also of a kind that is not read: by its first bytes, or by its name where these are no set's. */
 bool images_is_picture(const char *path);

@@ -3,6 +3,7 @@
 #include "recipe_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool build(recipe *r, ln_model *model, ln_error *error) {
@@ -33,24 +34,59 @@ static bool may_lack_test(recipe *r, ln_error *error) {
                        rows->text);
 }
 
+static ln_reading reading_of(const recipe *r) {
+    ln_reading reading = {.grayscale = r->item[KEY_data_grayscale].number > 0,
+                          .invert = r->item[KEY_data_invert].number > 0};
+    recipe_resize(r->item[KEY_data_resize].text, &reading.h, &reading.w);
+    return reading;
+}
+
+/* The test images that go with those of data.name: NAME:test, or NULL where there are none. */
+static const char *own_test(recipe *r, ln_context *context) {
+    const char *const name = r->item[KEY_data_name].text, *const colon = strrchr(name, ':');
+    const size_t      length = colon && strcmp(colon, ":train") == 0 ? (size_t)(colon - name) : strlen(name);
+    const char *const bare = pool_copy(&r->owner, name, length);
+    return ln_data_has_test(context, bare) ? pool_format(&r->owner, "%s:test", bare) : NULL;
+}
+
+/* Both sets call their classes by the same names, where both have names: else a label means two things. */
+static bool same_classes(recipe *r, const recipe_data *data, ln_error *error) {
+    const int a = ln_data_describe(data->train).n_classes, b = ln_data_describe(data->test).n_classes;
+    if (!ln_data_class_name(data->train, 0) || !ln_data_class_name(data->test, 0)) return true;
+    for (int i = 0; i < a || i < b; i++) {
+        const char *const trained = i < a ? ln_data_class_name(data->train, i) : NULL;
+        const char *const tested = i < b ? ln_data_class_name(data->test, i) : NULL;
+        if (trained && tested && strcmp(trained, tested) == 0) continue;
+        const bool only_test = !trained || (tested && strcmp(tested, trained) < 0);
+        return recipe_fail(
+            r, &r->item[KEY_data_test], error,
+            "the %s images have a class '%.60s', which the %s images have not: make their folders the same",
+            only_test ? "test" : "training", only_test ? tested : trained, only_test ? "training" : "test");
+    }
+    return true;
+}
+
 static bool open_test(recipe *r, ln_context *context, recipe_data *data, ln_error *error) {
     const recipe_item *test = &r->item[KEY_data_test];
-    const char        *name = r->item[KEY_data_name].text;
+    const ln_reading   reading = reading_of(r);
     const bool         is_auto = strcmp(test->text, "auto") == 0;
-    const bool         is_mnist = strcmp(name, "mnist") == 0 || strcmp(name, "mnist:train") == 0;
-    if (strcmp(test->text, "none") == 0 || (is_auto && !is_mnist)) return may_lack_test(r, error);
-    data->test = ln_data_open(context, is_auto ? "mnist:test" : test->text, "test", NULL, error);
+    const char *const  name = is_auto ? own_test(r, context) : test->text;
+    if (!name || strcmp(name, "none") == 0) return may_lack_test(r, error);
+    data->test = ln_data_open_as(context, name, "test", NULL, &reading, error);
     return data->test || recipe_blame(r, test, error);
 }
 
 /* The rows of the file, then the classes that are wanted of them. */
 static bool keep(recipe *r, ln_data *images, recipe_key rows_key, ln_error *error) {
     const recipe_item *rows = &r->item[rows_key], *wanted = &r->item[KEY_data_classes];
+    const char        *words[MAX_CLASSES];
     int                classes[MAX_CLASSES];
     size_t             first = 0, n = 0;
     recipe_rows(rows->text, &first, &n);
     if (n && ln_data_keep_rows(images, first, n, error) != LN_OK) return recipe_blame(r, rows, error);
-    recipe_classes(wanted->text, classes, &n);
+    recipe_classes(wanted->text, words, &n, &r->owner);
+    for (size_t i = 0; i < n; i++)
+        if (!images_label(images, words[i], &classes[i], error)) return recipe_blame(r, wanted, error);
     return n == 0 || ln_data_keep_classes(images, classes, n, error) == LN_OK || recipe_blame(r, wanted, error);
 }
 
@@ -135,8 +171,9 @@ bool recipe_check_training(recipe *r, ln_model *model, const recipe_data *data, 
 
 static bool open_train(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     const recipe_item *name = &r->item[KEY_data_name];
-    data->train = ln_data_open(context, name->text, "train", NULL, error);
-    if (!data->train) return recipe_blame(r, name, error);
+    const ln_reading   reading = reading_of(r);
+    data->train = ln_data_open_as(context, name->text, "train", NULL, &reading, error);
+    if (!data->train || ln_model_set_reading(model, reading, error) != LN_OK) return recipe_blame(r, name, error);
     return keep(r, data->train, KEY_data_rows, error) && fits(r, model, data->train, name, error);
 }
 
@@ -160,7 +197,7 @@ static bool split(recipe *r, ln_model *model, recipe_data *data, ln_error *error
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     *data = (recipe_data){0};
     if (!open_train(r, context, model, data, error) || !open_test(r, context, data, error)) return false;
-    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) ||
+    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) || !same_classes(r, data, error) ||
                        !fits(r, model, data->test, &r->item[KEY_data_test], error)))
         return false;
     return split(r, model, data, error) && recipe_check_training(r, model, data, error);

@@ -49,7 +49,8 @@ enum { MAX_CLASSES = 256 };
 
 /* What a value of these types says. False where it is not well formed; "all" (and auto, none) is, and leaves n at 0. */
 bool recipe_rows(const char *value, size_t *first, size_t *n);
-bool recipe_classes(const char *value, int classes[MAX_CLASSES], size_t *n);
+bool recipe_classes(const char *value, const char *words[MAX_CLASSES], size_t *n, pool *owner);
+bool recipe_resize(const char *value, size_t *h, size_t *w);
 bool recipe_normalize(const char *value, double *mean, double *std, size_t *n);
 
 #endif

@@ -166,35 +166,58 @@ static bool check_rows(recipe *r, const recipe_rule *rule, recipe_item *item, ln
 
 static const recipe_type ROWS = {.values = "FIRST-LAST or all", .check = check_rows};
 
-/* "0, 1, 2", with or without brackets. */
-bool recipe_classes(const char *value, int classes[MAX_CLASSES], size_t *n) {
+/* "0, 1, 2" or "cat, dog", with or without brackets. */
+bool recipe_classes(const char *value, const char *words[MAX_CLASSES], size_t *n, pool *owner) {
+    const bool  brackets = *value == '[';
+    const char *s = value + brackets;
     *n = 0;
     if (strcmp(value, "all") == 0) return true;
-    const char *s = value + (*value == '[');
-    for (;;) {
+    for (;; s++) {
         s += strspn(s, " ");
-        const size_t length = strspn(s, "0123456789");
-        if (length == 0 || length > 3 || *n == MAX_CLASSES) return false;
-        classes[(*n)++] = (int)strtoul(s, NULL, 10);
-        s += length + strspn(s + length, " ");
+        const size_t whole = strcspn(s, ",[]");
+        size_t       length = whole;
+        while (length > 0 && s[length - 1] == ' ') length--;
+        if (length == 0 || *n == MAX_CLASSES) return false;
+        words[(*n)++] = pool_copy(owner, s, length);
+        s += whole;
         if (*s != ',') break;
-        s++;
     }
-    if (*s == ']' && *value == '[') s++;
-    else if (*value == '[') return false;
+    if (brackets && *s++ != ']') return false;
     return *s == '\0';
 }
 
 static bool check_classes(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
-    int    classes[MAX_CLASSES];
-    size_t n;
-    if (recipe_classes(item->text, classes, &n)) return true;
+    const char *words[MAX_CLASSES];
+    size_t      n;
+    if (recipe_classes(item->text, words, &n, &r->owner)) return true;
     return recipe_fail(r, item, error, "%s is '%.60s', but must be %s, or all", rule->path, item->text,
                        rule->type->list);
 }
 
-static const recipe_type CLASSES = {
-    .values = "list of labels or all", .list = "a list of labels, such as [0, 1, 2]", .check = check_classes};
+static const recipe_type CLASSES = {.values = "list of labels or all",
+                                    .list = "a list of labels, such as [0, 1, 2] or [cat, dog]",
+                                    .check = check_classes};
+
+/* "32x32", or none, whose sides are 0. */
+bool recipe_resize(const char *value, size_t *h, size_t *w) {
+    *h = *w = 0;
+    if (strcmp(value, "none") == 0) return true;
+    const size_t n = strspn(value, "0123456789"), m = value[n] == 'x' ? strspn(value + n + 1, "0123456789") : 0;
+    if (n == 0 || n > 5 || m == 0 || m > 5 || value[n + 1 + m]) return false;
+    *h = strtoull(value, NULL, 10);
+    *w = strtoull(value + n + 1, NULL, 10);
+    return *h >= 1 && *h <= 16384 && *w >= 1 && *w <= 16384;
+}
+
+static bool check_resize(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
+    size_t h, w;
+    if (recipe_resize(item->text, &h, &w)) return true;
+    return recipe_fail(r, item, error,
+                       "%s is '%.60s', but must be rows x columns, each 1 to 16384, such as 32x32, or none", rule->path,
+                       item->text);
+}
+
+static const recipe_type RESIZE = {.values = "HxW or none", .check = check_resize};
 
 static bool check_shape(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
     size_t      size[3] = {0};

@@ -90,18 +90,30 @@ typedef struct ln_data_info {
 
 /* name: "mnist"; "points n=211 noise=0.3" or "pictures n=1000 c=3 h=32 w=32", drawn; or the path of a file, whose
  * contents say what it is: IDX images (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all
- * three gzipped or not) or NPZ. An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
+ * three gzipped or not), NPZ, CIFAR-10's binary files (one, or the folder of all), or a folder with a folder of
+ * pictures (PNG, JPEG, PGM, PPM) for each class, called as the class is, in it or in its folders train and val (or
+ * test). An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
  * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too. MNIST is
  * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its
  * SHA-256 is checked. */
 LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder,
                              ln_error *error);
+/* What is done to images when they are read: first h x w (0: as they are; smaller by area, larger by interpolation),
+ * then grey of red, green and blue (0.299, 0.587, 0.114), then bytes turned over (255 - value). */
+typedef struct ln_reading { size_t h, w; bool grayscale, invert; } ln_reading;
+/* ln_data_open with that done; reading may be NULL. What images of floats, or of other than 1 or 3 channels, cannot
+ * have is refused. */
+LN_API ln_data *ln_data_open_as(ln_context *context, const char *name, const char *split, const char *folder,
+                                const ln_reading *reading, ln_error *error);
+/* Has the set of that name test images of its own, which "NAME:test" opens: MNIST, and a folder with such a part? */
+LN_API bool ln_data_has_test(ln_context *context, const char *name);
 /* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
 LN_API ln_data *ln_data_from_bytes(ln_context *context, const uint8_t *pixels, const uint8_t *labels, size_t n,
                                    size_t c, size_t h, size_t w, ln_error *error);
 LN_API ln_data *ln_data_from_floats(ln_context *context, const float *pixels, const uint8_t *labels, size_t n,
                                     size_t c, size_t h, size_t w, ln_error *error);
-/* A picture (PNG or PGM of any size) as one unlabelled image of c × h × w: grey, scaled by area.
+/* A picture (PNG, JPEG, PGM or PPM of any size) as one unlabelled image of c × h × w: grey or colour, as c says, scaled
+ * by area, or where it is smaller by interpolation, and laid over white where it is transparent.
  * *looks_inverted (may be NULL) becomes true when the border is lighter than the middle, unlike MNIST's. */
 LN_API ln_data *ln_data_from_picture(ln_context *context, const char *path, size_t c, size_t h, size_t w,
                                      bool *looks_inverted, ln_error *error);
@@ -110,7 +122,7 @@ LN_API ln_data *ln_data_from_picture(ln_context *context, const char *path, size
  * 1 × side × side (8 to 256). LN_E_FORMAT where there is no ink to be seen. */
 LN_API ln_data *ln_data_from_photo(ln_context *context, const char *path, size_t side, ln_error *error);
 /* Takes about fraction of the images (0 < fraction < 1), drawn by seed, out of data into the result; both views
- * share the pixels, which live until both are freed. */
+ * share the pixels, which live until both are freed. Where classes have names, it is that fraction of every class. */
 LN_API ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error);
 /* Keeps n images from image `first` (counted from 0), or those of n classes, which are then called 0, 1, … in the order
  * given. Both change data in place, and nothing when they fail; images keep their numbers for random draws. */
@@ -136,6 +148,8 @@ LN_API ln_status ln_picture_write(ln_context *context, const char *path, const u
                                   size_t w, ln_error *error);
 /* The label that class i had in the file. */
 LN_API int       ln_data_class(const ln_data *data, int i);
+/* Its name, as a folder of pictures or CIFAR-10 gives it; NULL where the format has none. */
+LN_API const char *ln_data_class_name(const ln_data *data, int i);
 LN_API void          ln_data_free(ln_data *data);
 LN_API ln_data_info  ln_data_describe(const ln_data *data);
 /* Image i's stored values, c*h*w of uint8_t or float; valid until ln_data_free. i < n. */
@@ -207,7 +221,12 @@ LN_API ln_preprocess ln_model_preprocess(const ln_model *model);
 /* Mean and std of data's values after scaling by scale; the usual normalisation, fitted on the training images. */
 LN_API ln_preprocess ln_data_fit(const ln_data *data, double scale);
 
-/* What the outputs stand for, in order; copied, kept in the weights. A training names them 0, 1, … when nobody has.
+/* What was done to the training images when they were read, and is to be done to others; kept in the weights. */
+LN_API ln_status  ln_model_set_reading(ln_model *model, ln_reading reading, ln_error *error);
+LN_API ln_reading ln_model_reading(const ln_model *model);
+
+/* What the outputs stand for, in order; copied, kept in the weights. A training names them as the data do, or else
+ * 0, 1, … when nobody has.
  * names are 1 to 255 bytes of UTF-8 without control characters. */
 LN_API ln_status   ln_model_set_classes(ln_model *model, const char *const *names, size_t n, ln_error *error);
 LN_API const char *ln_model_class(const ln_model *model, size_t i); /* NULL when output i has no name */

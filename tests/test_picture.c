@@ -84,6 +84,15 @@ static void reads_plain_and_raw_pgm(void **state) {
     want(f, TEXT("P2 2 1 1 1 0"), 3, 1, 2, VALUES(255, 0, 255, 0, 255, 0));
 }
 
+static void reads_ppm(void **state) {
+    files *f = *state;
+    want(f, TEXT("P3 2 1 255 255 0 0 1 2 3"), 3, 1, 2, VALUES(255, 1, 0, 2, 0, 3));
+    want(f, TEXT("P6 2 1 255\n\xff\x00\x00\x01\x02\x03"), 1, 1, 2, VALUES(76, 2));
+    refuse(f, TEXT("P6 2 1 255\n\xff\x00\x00\x01\x02"), LN_E_FORMAT, "truncated");
+    refuse(f, TEXT("P3 2 1 255 255 0 0 1 2 x"), LN_E_FORMAT, "pixel 1 of row 0");
+    refuse(f, TEXT("P6 2 1"), LN_E_FORMAT, "PPM header");
+}
+
 static void bad_pgm_is_told(void **state) {
     files *f = *state;
     refuse(f, TEXT("P2 3 2"), LN_E_FORMAT, "PGM header");
@@ -164,21 +173,22 @@ static void flipped_bits_never_harm(void **state) {
 static void other_files_are_told(void **state) {
     files *f = *state;
     refuse(f, "", 0, LN_E_FORMAT, "an empty file");
-    refuse(f, TEXT("\xff\xd8\xff\xe0"), LN_E_FORMAT, "a JPEG");
-    refuse(f, TEXT("P6 1 1 255\n123"), LN_E_FORMAT, "only PNG and PGM");
-    refuse(f, TEXT("hello"), LN_E_FORMAT, "only PNG and PGM");
+    refuse(f, TEXT("\xff\xd8\xff\xe0"), LN_E_FORMAT, "JPEG");
+    refuse(f, TEXT("P4 1 1\n1"), LN_E_FORMAT, "only PNG, JPEG, PGM and PPM");
+    refuse(f, TEXT("hello"), LN_E_FORMAT, "only PNG, JPEG, PGM and PPM");
 }
 
 /* ----------------------------------------------------------------- scaling */
 
-static void scales_by_area(void **state) {
+static void scales_by_area_or_between(void **state) {
     files *f = *state;
     want(f, TEXT("P2 4 2 255 10 20 30 40 30 40 50 70"), 1, 1, 2, VALUES(25, 48)); /* 47.5 rounds up */
     want(f, TEXT("P2 3 1 255 0 90 180"), 1, 1, 2, VALUES(30, 150));
     want(f, TEXT("P2 2 1 255 0 90"), 1, 1, 3, VALUES(0, 45, 90));
     want(f, TEXT("P2 1 1 255 77"), 1, 2, 2, VALUES(77, 77, 77, 77));
     want(f, TEXT("P2 2 2 255 0 100 200 255"), 1, 1, 1, VALUES(139));
-    want(f, TEXT("P2 1 2 255 0 100"), 1, 4, 1, VALUES(0, 0, 100, 100));
+    want(f, TEXT("P2 1 2 255 0 100"), 1, 4, 1, VALUES(0, 25, 75, 100));
+    want(f, TEXT("P2 2 2 255 0 100 200 40"), 1, 1, 4, VALUES(100, 93, 78, 70)); /* means of columns, and between */
 }
 
 static void light_borders_look_inverted(void **state) {
@@ -248,13 +258,14 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FILES_TEST(reads_plain_and_raw_pgm),
+        FILES_TEST(reads_ppm),
         FILES_TEST(bad_pgm_is_told),
         FILES_TEST(reads_every_kind_of_png),
         FILES_TEST(transparent_parts_become_white),
         FILES_TEST(bad_png_is_told),
         FILES_TEST(flipped_bits_never_harm),
         FILES_TEST(other_files_are_told),
-        FILES_TEST(scales_by_area),
+        FILES_TEST(scales_by_area_or_between),
         FILES_TEST(light_borders_look_inverted),
         FILES_TEST(a_picture_becomes_data),
         FILES_TEST(impossible_wishes_are_told),

@@ -31,14 +31,30 @@ static ln_status check_parts(const char *who, const ln_data_parts *p, size_t *im
     return LN_OK;
 }
 
+/* Pointers and texts in one piece of memory. */
+static char **copy_names(ln_context *context, const char *const *names, size_t n) {
+    size_t n_bytes = n * sizeof(char *);
+    for (size_t i = 0; i < n; i++) n_bytes += strlen(names[i]) + 1;
+    char **const copy = ln_allocate(context, n_bytes);
+    if (!copy) return NULL;
+    char *text = (char *)(copy + n);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = strcpy(text, names[i]);
+        text += strlen(names[i]) + 1;
+    }
+    return copy;
+}
+
 ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *parts, ln_error *error) {
     size_t image_bytes = 0;
     if (check_parts(who, parts, &image_bytes, error) != LN_OK) return NULL;
     ln_data  *data = ln_allocate_zeroed(context, sizeof *data);
     ln_store *store = ln_allocate_zeroed(context, sizeof *store);
-    if (!data || !store) {
+    char    **names = parts->class_name ? copy_names(context, parts->class_name, (size_t)parts->n_classes) : NULL;
+    if (!data || !store || (parts->class_name && !names)) {
         ln_release(context, data);
         ln_release(context, store);
+        ln_release(context, names);
         ln_fail_memory(error, who, sizeof *data + sizeof *store);
         return NULL;
     }
@@ -53,7 +69,8 @@ ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *
                         .image_bytes = image_bytes,
                         .pixels = parts->pixels,
                         .labels = parts->labels,
-                        .n_classes = counted > parts->n_classes ? counted : parts->n_classes};
+                        .n_classes = counted > parts->n_classes ? counted : parts->n_classes,
+                        .class_name = names};
     if (parts->own) {
         store->own_pixels = (void *)(uintptr_t)parts->pixels;
         store->own_labels = (void *)(uintptr_t)parts->labels;
@@ -83,6 +100,7 @@ void ln_data_free(ln_data *data) {
     if (--store->n_views) return;
     ln_release(context, store->own_pixels);
     ln_release(context, store->own_labels);
+    ln_release(context, store->class_name);
     ln_release(context, store);
 }
 
@@ -121,6 +139,11 @@ int ln_data_label(const ln_data *data, size_t i) {
 
 int ln_data_class(const ln_data *data, int i) { return i < data->n_kept ? data->kept[i] : i; }
 
+const char *ln_data_class_name(const ln_data *data, int i) {
+    const int label = ln_data_class(data, i);
+    return data->store->class_name && i >= 0 && label < data->store->n_classes ? data->store->class_name[label] : NULL;
+}
+
 /* Draws exactly n_taken of data's images into taken and the others into kept, both in data's order: Knuth's selection
  * sampling (The Art of Computer Programming, 3.4.2, algorithm S). */
 static void draw(const ln_data *data, uint64_t seed, uint32_t *taken, size_t n_taken, uint32_t *kept) {
@@ -132,6 +155,44 @@ static void draw(const ln_data *data, uint64_t seed, uint32_t *taken, size_t n_t
     }
 }
 
+/* How many images of each class there are (left) and are to be taken (wanted): of every class its share rounded down,
+ * and one more of those whose share lost the most by that, until n_taken are together. The last image of a class is
+ * not taken, so that training knows it. Returns how many that makes. */
+static size_t share_classes(const ln_data *data, double fraction, size_t n_taken, size_t left[256],
+                            size_t wanted[256]) {
+    double lost[256];
+    size_t n = 0;
+    memset(left, 0, 256 * sizeof *left);
+    for (size_t i = 0; i < data->n; i++) left[data->store->labels[ln_data_number(data, i)]]++;
+    for (size_t k = 0; k < 256; k++) {
+        const double share = fraction * (double)left[k];
+        wanted[k] = (size_t)share;
+        lost[k] = wanted[k] + 1 < left[k] ? share - (double)wanted[k] : 0;
+        n += wanted[k];
+    }
+    for (; n < n_taken; n++) {
+        size_t most = 0;
+        for (size_t k = 1; k < 256; k++) most = lost[k] > lost[most] ? k : most;
+        if (!(lost[most] > 0)) break;
+        lost[most] = 0;
+        wanted[most]++;
+    }
+    return n;
+}
+
+/* draw(), for every class by itself, in one walk. */
+static void draw_stratified(const ln_data *data, uint64_t seed, uint32_t *taken, size_t left[256], size_t wanted[256],
+                            uint32_t *kept) {
+    ln_random random = ln_random_at(seed, LN_RANDOM_SPLIT, 1, 0);
+    for (size_t i = 0; i < data->n; i++) {
+        const uint32_t number = ln_data_number(data, i);
+        const size_t   k = data->store->labels[number];
+        const bool     take = ln_random_below(&random, left[k]--) < wanted[k];
+        *(take ? taken++ : kept++) = number;
+        wanted[k] -= take;
+    }
+}
+
 ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *error) {
     ln_context *context = data->store->context;
     if (!(fraction > 0 && fraction < 1)) {
@@ -139,7 +200,9 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
         return NULL;
     }
     const uint64_t mode = ln_fp_enter();
-    const size_t   n_taken = (size_t)(fraction * (double)data->n + 0.5);
+    const bool     stratified = data->store->labels && data->store->class_name;
+    size_t         left[256], wanted[256], n_taken = (size_t)(fraction * (double)data->n + 0.5);
+    if (stratified) n_taken = share_classes(data, fraction, n_taken, left, wanted);
     ln_fp_leave(mode);
     if (!n_taken || n_taken >= data->n) {
         ln_fail(error, LN_E_SHAPE,
@@ -158,7 +221,8 @@ ln_data *ln_data_split(ln_data *data, double fraction, uint64_t seed, ln_error *
         ln_fail_memory(error, "ln_data_split", data->n * sizeof *taken);
         return NULL;
     }
-    draw(data, seed, taken, n_taken, kept);
+    if (stratified) draw_stratified(data, seed, taken, left, wanted, kept);
+    else draw(data, seed, taken, n_taken, kept);
     ln_release(context, data->index);
     data->index = kept;
     data->n = n_kept;

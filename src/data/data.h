@@ -18,6 +18,7 @@ typedef struct ln_store {
     const void    *pixels;
     const uint8_t *labels;       /* NULL: none */
     int            n_classes;    /* largest label + 1, or more when the format says so; 0 without labels */
+    char         **class_name;   /* n_classes pointers, and behind them the texts; NULL: the format has none */
     void          *own_pixels;   /* released with the last view; NULL: the caller's */
     void          *own_labels;
 } ln_store;
@@ -38,9 +39,13 @@ typedef struct ln_data_parts {
     bool           is_float, own;
     size_t         n, c, h, w;
     int            n_classes; /* at least; 0: count them */
+    const char *const *class_name; /* n_classes names, copied, where no label is larger; NULL: none */
 } ln_data_parts;
 
 ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *parts, ln_error *error);
+
+/* What a reading asks for, done to all images of a set as it was opened; name stands in messages. */
+ln_status ln_data_prepare(ln_data **data, const char *name, const ln_reading *reading, ln_error *error);
 
 /* The store's number of the view's image i < n: the image's name for random numbers, the same in every view. */
 static inline uint32_t ln_data_number(const ln_data *data, size_t i) {

@@ -1,13 +1,19 @@
-/* ln_data_open: a data set by name ("mnist", "points n=200") or by the path of a file, whose kind its contents tell. */
+/* ln_data_open: a data set by name ("mnist", "points n=200") or by the path of a file or folder, whose contents tell
+ * what it is. */
+#include "data/cifar.h"
 #include "data/csv.h"
+#include "data/data.h"
+#include "data/folder.h"
 #include "data/generate.h"
 #include "data/idx.h"
 #include "data/mnist.h"
 #include "data/npy.h"
 #include "data/npz.h"
+#include "data/picture.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The name of the labels that belong to path, from ln_allocate: "images-idx3" (or 4) in its last part becomes
@@ -109,15 +115,16 @@ static ln_status peek(ln_context *context, const char *path, unsigned char *byte
 
 /* What is asked for: part says that the name ended in ":train" or ":test". */
 typedef struct request {
-    const char *name, *folder;
-    bool        test, part;
+    const char       *name, *folder;
+    bool              test, part;
+    const ln_reading *reading;
 } request;
 
 static ln_data *open_whole(ln_context *context, const request *r, const char *kind,
                            ln_data *(*open)(ln_context *, const char *, ln_error *), ln_error *error) {
     if (!r->part) return open(context, r->name, error);
-    ln_fail(error, LN_E_ARGUMENT, "%s: %s has no parts, as mnist, drawn images and NPZ have: leave out :%s", r->name,
-            kind, r->test ? "test" : "train");
+    ln_fail(error, LN_E_ARGUMENT, "%s: %s has no parts, as mnist, drawn images, NPZ and folders have: leave out :%s",
+            r->name, kind, r->test ? "test" : "train");
     return NULL;
 }
 
@@ -131,15 +138,32 @@ static ln_data *open_file(ln_context *context, const request *r, ln_error *error
     if (n >= 6 && memcmp(head, "\x93NUMPY", 6) == 0) return open_whole(context, r, "NPY", ln_npy_read, error);
     const bool pgm = n >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && head[2] <= ' ';
     if (!pgm && is_text(head, n)) return open_whole(context, r, "CSV", ln_csv_read, error);
-    if (n < 2 || (head[0] == 0 && head[1] == 0)) return open_whole(context, r, "IDX", open_idx, error);
-    ln_fail(error, LN_E_FORMAT,
-            "%s: not a set of images that is known: it begins with %02x %02x, but IDX, CSV, NPZ or NPY was wanted%s",
-            path, head[0], head[1],
-            pgm || memcmp(head, "\x89PNG", 4) == 0 ? " (a single picture can be predicted, not learned from)" : "");
+    const bool idx = n < 2 || (head[0] == 0 && head[1] == 0);
+    if (!(idx && n > 2 && head[2] == 8) && ln_cifar_is_file(path))
+        return open_whole(context, r, "a file of CIFAR-10", ln_cifar_open_file, error);
+    if (idx) return open_whole(context, r, "IDX", open_idx, error);
+    const bool picture = pgm || memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0;
+    ln_fail(
+        error, LN_E_FORMAT,
+        "%s: not a set of images that is known: it begins with %02x %02x, but IDX, CSV, NPZ, NPY, a file of CIFAR-10 "
+        "or a folder of pictures was wanted%s",
+        path, head[0], head[1], picture ? " (a single picture can be predicted, not learned from)" : "");
     return NULL;
 }
 
-static ln_data *open_name(ln_context *context, const request *r, ln_error *error) {
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A folder of pictures has been read as it is asked for; what else there is, is now made so. */
+static ln_data *prepared(ln_data *data, const request *r, ln_error *error) {
+    if (!data || ln_data_prepare(&data, r->name, r->reading, error) == LN_OK) return data;
+    ln_data_free(data);
+    return NULL;
+}
+
+static ln_data *open_known(ln_context *context, const request *r, ln_error *error) {
     static const char mnist[] = "mnist";
     if (ln_generates(r->name)) return ln_generate(context, r->name, r->test, error);
     if (strcmp(r->name, mnist) == 0) return ln_mnist_open(context, r->test, r->folder, error);
@@ -147,6 +171,12 @@ static ln_data *open_name(ln_context *context, const request *r, ln_error *error
         return open_file(context, r, error);
     ln_fail(error, LN_E_ARGUMENT, "'%.200s': MNIST has the parts mnist:train and mnist:test", r->name);
     return NULL;
+}
+
+static ln_data *open_name(ln_context *context, const request *r, ln_error *error) {
+    if (!is_folder(r->name)) return prepared(open_known(context, r, error), r, error);
+    if (!ln_cifar_is_folder(r->name)) return ln_folder_open(context, r->name, r->test, r->part, r->reading, error);
+    return prepared(ln_cifar_open_folder(context, r->name, r->test, error), r, error);
 }
 
 /* The ':' of NAME:train and NAME:test, or NULL; a file that is called so comes first. */
@@ -164,23 +194,44 @@ static ln_data *open_part(ln_context *context, const request *r, const char *col
         return NULL;
     }
     name[colon - r->name] = '\0';
-    const request  bare = {.name = name, .folder = r->folder, .test = strcmp(colon, ":test") == 0, .part = true};
+    const request bare = {
+        .name = name, .folder = r->folder, .test = strcmp(colon, ":test") == 0, .part = true, .reading = r->reading};
     ln_data *const data = open_name(context, &bare, error);
     ln_release(context, name);
     return data;
 }
 
-ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder, ln_error *error) {
-    const request r = {.name = name, .folder = folder, .test = split && !strcmp(split, "test")};
+static ln_status check_reading(const char *name, const ln_reading *r, ln_error *error) {
+    if ((r->h == 0) == (r->w == 0) && r->h <= LN_PICTURE_MAX_SIDE && r->w <= LN_PICTURE_MAX_SIDE) return LN_OK;
+    return ln_fail(error, LN_E_ARGUMENT, "data %s: resize to %zux%zu, but each side must be from 1 to %d", name, r->h,
+                   r->w, LN_PICTURE_MAX_SIDE);
+}
+
+ln_data *ln_data_open_as(ln_context *context, const char *name, const char *split, const char *folder,
+                         const ln_reading *reading, ln_error *error) {
+    static const ln_reading plain = {0};
+    const bool              test = split && !strcmp(split, "test");
+    const request           r = {.name = name, .folder = folder, .test = test, .reading = reading ? reading : &plain};
     if (!name || !*name) {
         ln_fail(error, LN_E_ARGUMENT,
-                "data without a name: \"mnist\", or the path of an IDX, CSV, NPZ or NPY file was wanted");
+                "data without a name: \"mnist\", or the path of a folder of pictures, or of an IDX, CSV, NPZ, NPY or "
+                "CIFAR-10 file was wanted");
         return NULL;
     }
     if (split && !r.test && strcmp(split, "train") != 0) {
         ln_fail(error, LN_E_ARGUMENT, "data %s: split \"%s\", but \"train\" or \"test\" was wanted", name, split);
         return NULL;
     }
+    if (check_reading(name, r.reading, error) != LN_OK) return NULL;
     const char *const colon = find_part(name);
     return colon ? open_part(context, &r, colon, error) : open_name(context, &r, error);
+}
+
+ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder, ln_error *error) {
+    return ln_data_open_as(context, name, split, folder, NULL, error);
+}
+
+bool ln_data_has_test(ln_context *context, const char *name) {
+    if (strcmp(name, "mnist") == 0) return true;
+    return is_folder(name) && (ln_cifar_has_test(name) || ln_folder_has_test(context, name));
 }

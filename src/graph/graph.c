@@ -426,6 +426,16 @@ ln_status ln_model_set_preprocess(ln_model *model, ln_preprocess p, ln_error *er
     return LN_OK;
 }
 
+ln_status ln_model_set_reading(ln_model *model, ln_reading r, ln_error *error) {
+    if ((r.h == 0) != (r.w == 0))
+        return ln_fail(error, LN_E_ARGUMENT, "reading: resize to %zux%zu, but both sides must be at least 1, or both 0",
+                       r.h, r.w);
+    model->reading = r;
+    return LN_OK;
+}
+
+ln_reading ln_model_reading(const ln_model *model) { return model->reading; }
+
 ln_status ln_model_set_classes(ln_model *model, const char *const *names, size_t n, ln_error *error) {
     size_t n_bytes = n * sizeof(char *);
     for (size_t i = 0; i < n; i++) {

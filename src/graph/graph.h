@@ -17,6 +17,7 @@ struct ln_model {
     ln_init       init;                           /* for layers to come */
     size_t        values_left;                    /* that layers to come may have: a file's, as many as it holds */
     ln_preprocess preprocess;
+    ln_reading    reading;
     size_t        n_classes;
     char        **class_name;                     /* n_classes pointers, and behind them the texts; NULL: none */
     ln_error      error;                          /* the first one of a builder call */

@@ -1,6 +1,7 @@
 /* A model in a safetensors file: its parameters as tensors, and in the metadata the key "linnet", the model as JSON:
  *   {"version": 1, "input": [c, h, w], "layers": ["conv2d 6 kernel=5 …", …], "loss": "cross_entropy",
- *    "preprocess": {"scale": …, "mean": …, "std": …}, "classes": ["0", "1", …]}
+ *    "preprocess": {"scale": …, "mean": …, "std": …}, "classes": ["0", "1", …],
+ *    "reading": {"resize": [h, w], "grayscale": true, "invert": true}}    (what of it is so; else left out)
  * The layers are recipe lines, so that one grammar, with one set of checks, reads recipes and files. */
 #include "base/math.h"
 #include "graph/graph.h"
@@ -13,6 +14,15 @@
 enum { VERSION = 1 };
 
 /* ---------------------------------------------------------------- writing */
+
+static bool add_reading(cJSON *root, const ln_reading *r) {
+    const double size[] = {(double)r->h, (double)r->w};
+    if (!r->h && !r->grayscale && !r->invert) return true;
+    cJSON *const reading = cJSON_AddObjectToObject(root, "reading");
+    return reading && (!r->h || cJSON_AddItemToObject(reading, "resize", cJSON_CreateDoubleArray(size, 2))) &&
+           (!r->grayscale || cJSON_AddTrueToObject(reading, "grayscale")) &&
+           (!r->invert || cJSON_AddTrueToObject(reading, "invert"));
+}
 
 /* cJSON allocates by malloc: its hooks are global, which the library's contexts must not share. */
 static char *model_json(const ln_model *model) {
@@ -34,6 +44,7 @@ static char *model_json(const ln_model *model) {
     cJSON *const classes = cJSON_AddArrayToObject(root, "classes");
     for (size_t i = 0; i < model->n_classes && i < ln_model_class_count(model); i++)
         fine = fine && cJSON_AddItemToArray(classes, cJSON_CreateString(model->class_name[i]));
+    fine = fine && add_reading(root, &model->reading);
     const uint64_t mode = ln_fp_enter(); /* numbers are to read back as they are, however the caller rounds */
     char *const    text = fine && classes ? cJSON_PrintUnformatted(root) : NULL;
     ln_fp_leave(mode);
@@ -113,6 +124,19 @@ static ln_status read_preprocess(const char *path, const cJSON *root, ln_model *
     const ln_preprocess preprocess = {scale->valuedouble, mean->valuedouble, std->valuedouble};
     ln_error            found;
     return ln_model_set_preprocess(model, preprocess, &found) == LN_OK ? LN_OK : in_file(path, &found, error);
+}
+
+/* A file without it was written for images that are read as they are. */
+static ln_status read_reading(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
+    const cJSON *const r = cJSON_GetObjectItemCaseSensitive(root, "reading");
+    const cJSON *const size = cJSON_GetObjectItemCaseSensitive(r, "resize");
+    const ln_reading   reading = {.h = size_at(size, 0),
+                                  .w = size_at(size, 1),
+                                  .grayscale = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r, "grayscale")),
+                                  .invert = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r, "invert"))};
+    if ((r && !cJSON_IsObject(r)) || (size && (cJSON_GetArraySize(size) != 2 || !reading.h || !reading.w)))
+        return damaged(path, "has no readable resize, grayscale and invert of its images", error);
+    return ln_model_set_reading(model, reading, error);
 }
 
 static ln_status read_classes(const char *path, const cJSON *root, ln_model *model, ln_error *error) {
@@ -210,7 +234,8 @@ static ln_model *read_model(ln_context *context, const char *path, ln_safetensor
     model->values_left = 1 << 20; /* a little more than the file has, so that a tensor which lacks is named */
     for (size_t i = 0; i < file->n_tensors; i++) model->values_left += file->tensors[i].count;
     if (read_layers(path, root, model, error) == LN_OK && read_preprocess(path, root, model, error) == LN_OK &&
-        read_classes(path, root, model, error) == LN_OK && read_values(path, file, model, error) == LN_OK)
+        read_reading(path, root, model, error) == LN_OK && read_classes(path, root, model, error) == LN_OK &&
+        read_values(path, file, model, error) == LN_OK)
         return model;
     ln_model_free(model);
     return NULL;

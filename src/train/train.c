@@ -125,7 +125,7 @@ static ln_status check_data(const ln_trainer *t, ln_error *error) {
     return status;
 }
 
-/* Outputs are called 0, 1, … unless someone has named them. */
+/* Outputs are called as the data call their classes, or 0, 1, …, unless someone has named them. */
 static ln_status name_classes(ln_model *model, const ln_data *data, ln_error *error) {
     const size_t n = ln_model_class_count(model), each = 24;
     if (ln_model_class(model, 0)) return LN_OK;
@@ -133,9 +133,10 @@ static ln_status name_classes(ln_model *model, const ln_data *data, ln_error *er
     if (!text) return ln_fail_memory(error, "classes", n * (each + sizeof(char *)));
     const char **const names = (const char **)(void *)text;
     for (size_t i = 0; i < n; i++) {
-        char *const name = text + n * sizeof(char *) + i * each;
+        char *const       name = text + n * sizeof(char *) + i * each;
+        const char *const own = ln_data_class_name(data, (int)i);
         snprintf(name, each, "%d", ln_data_class(data, (int)i));
-        names[i] = name;
+        names[i] = own ? own : name;
     }
     const ln_status status = ln_model_set_classes(model, names, n, error);
     ln_release(model->context, text);

@@ -72,6 +72,13 @@ def main():
     put("idx", "two_members.gz", gzip.compress(idx(5)[:6], mtime=0) + gzip.compress(idx(5)[6:], mtime=0))
     put("idx", "promise.gz", gzip.compress(idx(2, 3, 4)[:4] + b"\x00\x00\xff\xff" * 3, mtime=0))
 
+    record = bytes([3]) + bytes(range(256)) * 12
+    put("cifar", "one", record)
+    put("cifar", "cut", record[:2000])
+    put("cifar", "label", b"\x0a" + record[1:] + record)
+    put("cifar", "names", b"airplane\r\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n")
+
+    put("picture", "plain.ppm", b"P3 2 1 255 255 0 0 1 2 3\n")
     put("picture", "plain.pgm", b"P2\n# a comment\n3 2 255\n0 1 2\n253 254 255\n")
     put("picture", "raw.pgm", b"P5 3 2 255\n\x00\x01\x02\xfd\xfe\xff")
     put("picture", "raw16.pgm", b"P5 2 1 65535\n\x00\x01\xff\xff")
