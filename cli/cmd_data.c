@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const data_word *const words[] = {&data_info, &data_convert};
+static const data_word *const words[] = {&data_info, &data_convert, &data_preview};
 enum { N_WORDS = sizeof words / sizeof *words };
 
 /* An NPZ without parts is whole in either: its images are the same ones. */
@@ -80,6 +80,8 @@ static int run_word(const arguments *a, const data_word *word) {
     if (n < word->n_min) return say_usage(a->verb, "something is missing: linnet %s", word->usage);
     if (n > word->n_max)
         return say_usage(a->verb, "one word too many, '%s': linnet %s", a->words[word->n_max + 1], word->usage);
+    if (a->n_pairs && !word->overrides)
+        return say_usage(a->verb, "%s: data %s does not take this: linnet %s", a->pairs[0], word->name, word->usage);
     if (key || flag)
         return say_usage(a->verb, "%s: data %s does not take this: linnet %s", key ? key : flag, word->name,
                          word->usage);
@@ -99,8 +101,8 @@ static int run(const arguments *a) {
 
 const verb verb_data = {
     .name = "data",
-    .summary = "describe images, and convert them from one format to another",
-    .usage = "data info|convert ...",
+    .summary = "describe images, convert them, show what a network will see",
+    .usage = "data info|convert|preview ...",
     .help = "linnet data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [--json]\n"
             "\n"
             "  says what a set holds (linnet help images has the names): sizes, range, mean and\n"
@@ -131,13 +133,25 @@ const verb verb_data = {
             "  .npz and .csv alone. A file that is there is replaced once the new one is\n"
             "  whole; a folder must be new or empty.\n"
             "\n"
+            "linnet data preview RECIPE out=FILE.png [n=N] [views=N] [KEY=VALUE ...]\n"
+            "\n"
+            "  draws training images of a recipe on a sheet, a row each: as they are stored, and\n"
+            "  then as the recipe's data.augment changes them in the first epochs.\n"
+            "\n"
+            "  out=FILE.png  the picture to write\n"
+            "  n=N           images, from the first on (10)\n"
+            "  views=N       epochs (8)\n"
+            "  KEY=VALUE     overrides a value of the recipe: augment=\"rotate 15, shift 2\"\n"
+            "\n"
             "  linnet data info mnist sheet=mnist.png\n"
             "  linnet data info train.csv test.csv\n"
             "  linnet data convert mnist digits.npz classes=0,1,2\n"
-            "  linnet data convert train.csv digits/ shape=1x28x28\n",
+            "  linnet data convert train.csv digits/ shape=1x28x28\n"
+            "  linnet data preview recipes/mnist_best.yaml out=seen.png\n",
     .flags = (const char *const[]){"--json", NULL},
-    .keys = (const char *const[]){"sheet", "shape", "split", "rows", "classes", NULL},
+    .keys = (const char *const[]){"sheet", "shape", "split", "rows", "classes", "out", "n", "views", NULL},
     .n_min = 1,
     .n_max = SIZE_MAX,
+    .overrides = true,
     .run = run,
 };

@@ -149,16 +149,20 @@ static bool print_recipe_word(const char *word) {
     return known;
 }
 
+static bool print_kind_word(const char *word) {
+    for (size_t k = 0; k < N_KINDS; k++)
+        if (strcmp(word, kinds[k].one) == 0 || strcmp(word, kinds[k].many) == 0) return print_kind(k), true;
+    return false;
+}
+
 static bool print_catalogue_word(const char *word) {
     bool known = false;
-    for (size_t k = 0; k < N_KINDS; k++) {
-        if (strcmp(word, kinds[k].one) == 0 || strcmp(word, kinds[k].many) == 0) return print_kind(k), true;
+    for (size_t k = 0; k < N_KINDS; k++)
         for (size_t i = 0; i < ln_catalogue_count(kinds[k].kind); i++) {
             if (strcmp(word, ln_catalogue_name(kinds[k].kind, i)) != 0) continue;
             print_entry(k, i);
             known = true;
         }
-    }
     return known;
 }
 
@@ -200,8 +204,9 @@ static int run(const arguments *a) {
     if (a->n_words == 0) return print_help(), STATUS_OK;
     const char *word = a->words[0];
     if (print_topic(word) || print_verb(word)) return STATUS_OK;
-    const bool is_key = print_recipe_word(word);
-    if (is_key || print_catalogue_word(word) || print_argument(word)) return STATUS_OK;
+    const bool is_key = print_recipe_word(word); /* scale is one, and an augmentation */
+    if ((!is_key && print_kind_word(word)) || print_catalogue_word(word) || is_key || print_argument(word))
+        return STATUS_OK;
     const char *near = nearest(word);
     return say_usage(a->verb, "nothing is called '%s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
                      near ? "'?" : "");

@@ -9,10 +9,11 @@ typedef struct data_word {
     const char        *name, *usage;
     const char *const *keys, *const *flags; /* of the verb's those that it takes, NULL-terminated */
     size_t             n_min, n_max;
+    bool               overrides; /* other KEY=VALUE belong to the recipe */
     int (*run)(const arguments *a);
 } data_word;
 
-extern const data_word data_info, data_convert;
+extern const data_word data_info, data_convert, data_preview;
 
 typedef struct data_parts { ln_data *train, *test; } data_parts;
 

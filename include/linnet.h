@@ -146,6 +146,9 @@ LN_API ln_status ln_data_write(ln_context *context, const char *path, const ln_d
 /* A PNG picture of h × w bytes (c 1: grey), or of red, green and blue planes (c 3), as ln_file_write writes. */
 LN_API ln_status ln_picture_write(ln_context *context, const char *path, const uint8_t *pixels, size_t c, size_t h,
                                   size_t w, ln_error *error);
+/* All of data's images as a training of this seed and `augment` sees them in an epoch (counted from 1), copied. */
+LN_API ln_data *ln_data_augmented(const ln_data *data, const char *augment, uint64_t seed, uint64_t epoch,
+                                  ln_error *error);
 /* The label that class i had in the file. */
 LN_API int       ln_data_class(const ln_data *data, int i);
 /* Its name, as a folder of pictures or CIFAR-10 gives it; NULL where the format has none. */

@@ -257,7 +257,9 @@ static void test_wrong_lines(void **state) {
     (void)state;
     static const struct {
         const char *text, *words;
-    } cases[] = {{"shfit 2", "unknown augmentation 'shfit'; allowed: shift, or none; did you mean 'shift'?"},
+    } cases[] = {{"shfit 2",
+                  "unknown augmentation 'shfit'; allowed: shift, rotate, scale, shear, elastic, flip, crop, erase, "
+                  "noise, brightness, contrast, or none; did you mean 'shift'?"},
                  {"", "augmentation: the line is empty"},
                  {", shift 2", "augmentation: the line is empty"},
                  {"none, shift 2", "unknown augmentation 'none'"},

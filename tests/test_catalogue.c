@@ -98,14 +98,25 @@ static void each_argument(void (*work)(const argument *a, size_t i)) {
 /* The first value that the argument has. */
 static const char *some_value(const argument *a, char *to, size_t size) {
     if (a->type == CHOICE) (void)snprintf(to, size, "%.*s", (int)strcspn(a->words, "|"), a->words);
+    else if (a->type == NUMBER && strcmp(a->key, "high") == 0) (void)snprintf(to, size, "%.17g", a->high);
     else if (a->type == BOOL) (void)snprintf(to, size, "false");
     else if (a->type == NAME) (void)snprintf(to, size, "a");
     else (void)snprintf(to, size, "%.17g", isinf(a->low) ? 0 : a->low);
     return to;
 }
 
-/* What an argument may not be without. */
-static const char *company(const argument *a) { return strcmp(a->key, "nesterov") == 0 ? " momentum=0.5" : ""; }
+/* What an argument may not be without: a range's other end, too, where it is not required. */
+static const char *company(const argument *a) {
+    static const struct {
+        const char *entry, *key, *words;
+    } others[] = {{"erase", "low", " high=1"},
+                  {"erase", "high", " low=0"},
+                  {"erase", "ratio_low", " ratio_high=100"},
+                  {"erase", "ratio_high", " ratio_low=0.01"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].entry, a->entry) == 0 && strcmp(others[i].key, a->key) == 0) return others[i].words;
+    return strcmp(a->key, "nesterov") == 0 ? " momentum=0.5" : "";
+}
 
 /* The entry's line with all that it requires and this value; error is filled as far as it is refused. */
 static ln_status check_value(const argument *a, size_t i, const char *value, ln_error *error) {

@@ -54,8 +54,9 @@ static ln_status parse_step(const char *text, size_t length, ln_augment_step *st
     if (status != LN_OK) return status;
     if (line.from[0] || line.as[0])
         return ln_fail(error, LN_E_ARGUMENT, "augmentation %s: takes neither 'from' nor 'as'", line.word);
-    return ln_attr_parse(line.rest, line.word, step->kind->attrs, step->args, step->kind->args_size, NULL, NULL, 0,
-                         error);
+    status =
+        ln_attr_parse(line.rest, line.word, step->kind->attrs, step->args, step->kind->args_size, NULL, NULL, 0, error);
+    return status == LN_OK && step->kind->check ? step->kind->check(step->args, NULL, error) : status;
 }
 
 ln_status ln_augment_parse(const char *text, ln_augment *augment, ln_error *error) {
@@ -80,13 +81,42 @@ ln_status ln_augment_check(const ln_augment *augment, const ln_frame *frame, ln_
     return status;
 }
 
-/* Results lie in `to` and spare by turns, such that the last one lies in `to`. */
+static size_t whole_lines(size_t n_bytes) { return (n_bytes + 63) / 64 * 64; }
+
+static size_t between_bytes(const ln_augment *augment, const ln_frame *f) {
+    return augment->n > 1 ? whole_lines(f->c * f->h * f->w * f->value_bytes) : 0;
+}
+
+size_t ln_augment_spare_bytes(const ln_augment *augment, const ln_frame *frame) {
+    size_t most = 0;
+    for (size_t i = 0; i < augment->n; i++) {
+        const ln_augment_step *const step = &augment->step[i];
+        const size_t                 n_bytes = step->kind->work_bytes ? step->kind->work_bytes(step->args, frame) : 0;
+        most = n_bytes > most ? n_bytes : most;
+    }
+    return between_bytes(augment, frame) + whole_lines(most);
+}
+
+/* Spare begins with an image, where there is more than one kind. Results lie in `to` and there by turns, such that the
+ * last one lies in `to`. */
 void ln_augment_image(const ln_augment *augment, const ln_frame *frame, ln_occasion at, const void *from, void *to,
                       void *spare) {
-    ln_random random = ln_random_at(at.seed, LN_RANDOM_AUGMENT, at.image, at.epoch);
+    ln_random   random = ln_random_at(at.seed, LN_RANDOM_AUGMENT, at.image, at.epoch);
+    void *const work = (unsigned char *)spare + between_bytes(augment, frame);
     for (size_t i = 0; i < augment->n; i++) {
         void *const next = (augment->n - i) % 2 ? to : spare;
-        augment->step[i].kind->change(augment->step[i].args, frame, &random, from, next);
+        augment->step[i].kind->change(augment->step[i].args, frame, &random, from, next, work);
         from = next;
     }
+}
+
+ln_status ln_augment_range(const char *kind, const char *low_key, double low, const char *high_key, double high,
+                           ln_error *error) {
+    if (low <= high) return LN_OK;
+    return ln_fail(error, LN_E_ARGUMENT, "augmentation %s: %s=%g is above %s=%g; give the smaller one first", kind,
+                   low_key, low, high_key, high);
+}
+
+double ln_augment_between(ln_random *random, double low, double high) {
+    return low + (high - low) * ln_random_uniform(random);
 }

@@ -19,10 +19,12 @@ typedef struct ln_augmentation {
     const char    *name, *help;
     const ln_attr *attrs;
     size_t         args_size;
-    /* Do the arguments suit such images? NULL: all do. */
+    /* Do the arguments suit each other, and such images (frame NULL: any)? NULL: all do. */
     ln_status (*check)(const void *args, const ln_frame *frame, ln_error *error);
+    /* Bytes of room, aligned to 64, that change takes beside the images; NULL: none. */
+    size_t (*work_bytes)(const void *args, const ln_frame *frame);
     /* Writes what becomes of the image at from to to, which lies elsewhere. */
-    void (*change)(const void *args, const ln_frame *frame, ln_random *random, const void *from, void *to);
+    void (*change)(const void *args, const ln_frame *frame, ln_random *random, const void *from, void *to, void *work);
 } ln_augmentation;
 
 #define LN_AUGMENTATION(name) LN_AUGMENTATION_##name,
@@ -53,9 +55,24 @@ ln_status ln_augment_parse(const char *text, ln_augment *augment, ln_error *erro
 ln_status ln_augment_check(const ln_augment *augment, const ln_frame *frame, ln_error *error);
 /* Which image it is, in which epoch (from 0) of which training. */
 typedef struct ln_occasion { uint64_t seed, epoch; uint32_t image; } ln_occasion;
-/* Writes to `to` what becomes of the image at from. spare: room for an image, used where there is more than one kind.
- * n ≥ 1; none of the three overlaps another. */
+/* The room, aligned to 64, that ln_augment_image wants beside the two images: a multiple of 64, or 0. */
+size_t ln_augment_spare_bytes(const ln_augment *augment, const ln_frame *frame);
+/* Writes to `to` what becomes of the image at from. n ≥ 1; none of the three overlaps another. */
 void ln_augment_image(const ln_augment *augment, const ln_frame *frame, ln_occasion at, const void *from, void *to,
                       void *spare);
+
+/* ------------------------------------------------------- what kinds share */
+
+/* Two arguments between which a third number is drawn: low must not be above high. */
+ln_status ln_augment_range(const char *kind, const char *low_key, double low, const char *high_key, double high,
+                           ln_error *error);
+/* Evenly from low to high. */
+double ln_augment_between(ln_random *random, double low, double high);
+/* A stored byte of a value from anywhere: held within 0 to 255, rounded to the nearest, halves up. */
+static inline uint8_t ln_augment_byte(float x) {
+    x = x > 0 ? x : 0;
+    x = x < 255 ? x : 255;
+    return (uint8_t)(int32_t)(x + 0.5f);
+}
 
 #endif

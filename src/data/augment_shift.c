@@ -25,6 +25,7 @@ static const ln_attr attrs[] = {{.key = "pixels",
 
 static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
     const shift_args *const a = args;
+    if (!f) return LN_OK;
     if ((size_t)a->pixels.h < f->h && (size_t)a->pixels.w < f->w) return LN_OK;
     return ln_fail(error, LN_E_SHAPE,
                    "augmentation shift: %dx%d pixels can move images of %zux%zu out of sight; give fewer than these",
@@ -47,10 +48,11 @@ static void move(const ln_frame *f, long dy, long dx, const char *from, char *to
     for (char *side = dx > 0 ? to : to + row - wrong; wrong > 0 && side < to + n; side += row) memset(side, 0, wrong);
 }
 
-static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to) {
+static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to, void *work) {
     const shift_args *const a = args;
     const long              dy = draw(random, a->pixels.h), dx = draw(random, a->pixels.w);
     const size_t            channel = f->h * f->w * f->value_bytes;
+    (void)work;
     for (size_t c = 0; c < f->c; c++) move(f, dy, dx, (const char *)from + c * channel, (char *)to + c * channel);
 }
 

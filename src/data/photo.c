@@ -256,7 +256,7 @@ static ln_status prepare(photo *p, const char *name, size_t side, uint8_t *out, 
 }
 
 ln_status ln_photo_digit(ln_context *context, const char *name, const uint8_t *grey, size_t h, size_t w, size_t side,
-                           uint8_t *out, ln_error *error) {
+                         uint8_t *out, ln_error *error) {
     if (h < LEAST_SIDE || w < LEAST_SIDE)
         return ln_fail(error, LN_E_SHAPE,
                        "%s: a photo of %zux%zu is too small to find a digit in: give one of %dx%d at "

@@ -12,9 +12,12 @@ ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room 
     return LN_OK;
 }
 
-ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, ln_batch_room *room, ln_error *error) {
-    const size_t n_bytes = (room->capacity + (size_t)ln_context_threads(context)) * data->store->image_bytes;
+ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, const ln_augment *augment,
+                                  ln_batch_room *room, ln_error *error) {
     room->frame = ln_batch_frame(data);
+    room->spare_at = (room->capacity * data->store->image_bytes + 63) / 64 * 64;
+    room->spare_bytes = ln_augment_spare_bytes(augment, &room->frame);
+    const size_t n_bytes = room->spare_at + (size_t)ln_context_threads(context) * room->spare_bytes;
     room->augmented = ln_allocate(context, n_bytes);
     return room->augmented ? LN_OK : ln_fail_memory(error, "batch of augmented images", n_bytes);
 }
@@ -56,7 +59,8 @@ static void augment_work(void *argument, int t) {
     const ln_batch_room *const room = job->room;
     const ln_frame *const      f = &room->frame;
     const size_t               image_bytes = f->c * f->h * f->w * f->value_bytes;
-    unsigned char *const       spare = room->augmented + (room->capacity + (size_t)t) * image_bytes;
+    unsigned char *const       spare = room->augmented + room->spare_at + (size_t)t * room->spare_bytes;
+    const uint64_t             mode = ln_fp_enter();
     ln_occasion                at = job->at;
     size_t                     lo, hi;
     ln_part(job->n, (size_t)t, job->n_threads, &lo, &hi);
@@ -66,6 +70,7 @@ static void augment_work(void *argument, int t) {
         ln_augment_image(job->augment, f, at, room->rows[i], to, spare);
         room->rows[i] = to;
     }
+    ln_fp_leave(mode);
 }
 
 void ln_batch_augment(ln_threads *threads, int n_threads, const ln_batch_room *room, const ln_augment *augment,

@@ -12,13 +12,15 @@ typedef struct ln_batch_room {
     const void   **rows;
     int32_t       *labels;
     uint32_t      *images;
-    unsigned char *augmented; /* NULL, or capacity images, and one more for each thread */
+    unsigned char *augmented; /* NULL, or capacity images, and what each thread wants beside */
+    size_t         spare_at, spare_bytes; /* where that begins, and how much it is */
     ln_frame       frame;     /* what these have in common */
 } ln_batch_room;
 
 ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room *room, ln_error *error);
-/* Room for augmented images of data too. */
-ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, ln_batch_room *room, ln_error *error);
+/* Room for images of data changed by augment too. */
+ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, const ln_augment *augment,
+                                  ln_batch_room *room, ln_error *error);
 void      ln_batch_room_free(ln_context *context, ln_batch_room *room);
 
 /* Images order[0 … n) of data (order NULL: first, first + 1, …). n ≤ capacity. */

@@ -216,7 +216,8 @@ static ln_status make(ln_trainer *t, ln_error *error) {
         plan_options(t->model, &t->options, t->options.batch, t->optimizer, t->optimizer_args);
     status = ln_plan_new(t->model, &options, &t->plan, error);
     if (status == LN_OK) status = ln_batch_room_new(context, t->options.batch, &t->room, error);
-    if (status == LN_OK && t->augment.n > 0) status = ln_batch_room_augmented(context, t->data, &t->room, error);
+    if (status == LN_OK && t->augment.n > 0)
+        status = ln_batch_room_augmented(context, t->data, &t->augment, &t->room, error);
     if (status == LN_OK && !(t->order = ln_allocate(context, t->n * sizeof *t->order)))
         status = ln_fail_memory(error, "train", t->n * sizeof *t->order);
     const size_t n_copy = copy_bytes(t->model, &t->options);
