@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A signal handler can reach nothing else: set by Ctrl-C, read after each step. */
@@ -33,20 +34,35 @@ static void listen(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* An epoch, and how many of the images that were measured last in it were right. */
+typedef struct ended {
+    double epoch, n, n_correct;
+} ended;
+
+/* What a checkpoint keeps for the command: doubles alone. */
+typedef struct kept {
+    double n_csv;                                   /* bytes of results.csv */
+    double best_epoch;                              /* 0: none */
+    double window_loss, window_n, window_n_correct; /* with log_steps: of the steps since the last row of that kind */
+    ended  now;                                     /* the last measured epoch, once one is */
+    ended  restored;                                /* with restore_best: that of the weights that are put back */
+} kept;
+
 typedef struct training {
-    recipe      recipe;
-    ln_context *context;
-    ln_model   *model;
-    recipe_data data;
-    run_folder  run;
-    progress    progress;
-    ln_progress now;      /* the last measured epoch's, once one is */
-    ln_progress restored; /* with restore_best: that of the weights that are put back */
-    ln_metrics  window;   /* with log_steps: of the steps since the last row of that kind */
-    size_t      best_epoch;
-    double      saved;    /* when last.safetensors was written */
-    ln_error    io_error; /* of a callback */
-    bool        began;    /* a step was taken */
+    recipe        recipe;
+    ln_context   *context;
+    ln_model     *model;
+    recipe_data   data;
+    run_folder    run;
+    progress      progress;
+    kept          kept;
+    table         fitted; /* with train.weights: what each layer begins with */
+    double        saved;  /* when last.safetensors was written */
+    bool          resumes;
+    bool          longer;   /* epochs is more than the run's recipe says */
+    ln_checkpoint found;    /* resumes: what there is; step 0: nothing */
+    ln_error      io_error; /* of a callback */
+    bool          began;    /* a step was taken */
 } training;
 
 static double whole(const training *t, recipe_key key) { return t->recipe.item[key].number; }
@@ -55,17 +71,16 @@ static double whole(const training *t, recipe_key key) { return t->recipe.item[k
 static bool log_step(training *t, const ln_progress *now) {
     const size_t every = (size_t)whole(t, KEY_train_log_steps);
     if (every == 0) return true;
-    ln_metrics  *sum = &t->window;
-    const size_t n = sum->n + now->batch.n;
-    sum->loss += (now->batch.loss - sum->loss) * (double)now->batch.n / (double)n;
-    sum->n_correct += now->batch.n_correct;
-    sum->n = n;
+    kept *const  sum = &t->kept;
+    const double n = sum->window_n + (double)now->batch.n;
+    sum->window_loss += (now->batch.loss - sum->window_loss) * (double)now->batch.n / n;
+    sum->window_n_correct += (double)now->batch.n_correct;
+    sum->window_n = n;
     if (now->total_step % every != 0) return true;
     ln_progress row = *now;
     row.epoch = 0;
-    row.train = *sum;
-    row.train.accuracy = (double)sum->n_correct / (double)n;
-    *sum = (ln_metrics){0};
+    row.train = (ln_metrics){.loss = sum->window_loss, .accuracy = sum->window_n_correct / n};
+    sum->window_loss = sum->window_n = sum->window_n_correct = 0;
     return run_folder_row(&t->run, &row, &t->io_error);
 }
 
@@ -111,6 +126,34 @@ static void print_stopped(const training *t, const ln_progress *now) {
     printf("for %zu %s\n", patience, patience == 1 ? "row" : "rows");
 }
 
+static bool is_printable(const char *name) {
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
+    return true;
+}
+
+/* Fit for a comment of a YAML file. */
+static bool is_plain(const char *name) { return is_printable(name) && text_is_utf8(name, strlen(name)); }
+
+/* The resolved recipe, as runs/NAME/recipe.yaml has it. */
+static text resolved_recipe(const training *t) {
+    text resolved = {0};
+    text_add(&resolved, "# %s with all its values, as used by %s\n",
+             is_plain(t->recipe.file) ? t->recipe.file : "A recipe", ln_version());
+    recipe_print(&t->recipe, &resolved);
+    return resolved;
+}
+
+/* Once a resumed run has begun, its folder becomes what it was at the checkpoint; epochs may have become more. */
+static bool settle_folder(training *t) {
+    if (!run_folder_cut(&t->run, (size_t)t->kept.n_csv, &t->io_error)) return false;
+    if (!t->longer) return true;
+    text       resolved = resolved_recipe(t);
+    const bool good = ln_file_write(t->context, t->run.recipe, resolved.bytes, resolved.n, &t->io_error) == LN_OK;
+    text_free(&resolved);
+    return good;
+}
+
 /* Against a killed process the weights go to the disk at an epoch's end, but no more than once a second. */
 static bool keep(training *t, const ln_progress *now) {
     const double time = seconds_now();
@@ -121,10 +164,15 @@ static bool keep(training *t, const ln_progress *now) {
     return ln_model_save(t->model, t->run.last, &t->io_error) == LN_OK;
 }
 
+static ended end_of(const ln_progress *now) {
+    const ln_metrics *m = now->has_test ? &now->test : now->has_validation ? &now->validation : &now->train;
+    return (ended){(double)now->epoch, (double)m->n, (double)m->n_correct};
+}
+
 static bool on_epoch(training *t, const ln_progress *now) {
-    t->now = *now;
-    if (now->best) t->best_epoch = now->epoch;
-    if (now->monitor_best) t->restored = *now;
+    t->kept.now = end_of(now);
+    if (now->best) t->kept.best_epoch = (double)now->epoch;
+    if (now->monitor_best) t->kept.restored = t->kept.now;
     progress_epoch(&t->progress, now);
     say_stalled(t, now);
     if (now->stopped) print_stopped(t, now);
@@ -132,21 +180,15 @@ static bool on_epoch(training *t, const ln_progress *now) {
 }
 
 static bool on_progress(void *user, const ln_progress *now) {
-    training *t = user;
+    training  *t = user;
+    const bool first = !t->began;
     t->began = true;
-    if (now->epoch_done) return on_epoch(t, now) && !stop_asked;
-    progress_step(&t->progress, now);
-    return log_step(t, now) && !stop_asked;
+    if (first && t->resumes && !settle_folder(t)) return false;
+    if (!now->epoch_done) progress_step(&t->progress, now);
+    const bool good = now->epoch_done ? on_epoch(t, now) : log_step(t, now);
+    t->kept.n_csv = (double)run_folder_size(&t->run);
+    return good && !stop_asked;
 }
-
-static bool is_printable(const char *name) {
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) return false;
-    return true;
-}
-
-/* Fit for a comment of a YAML file. */
-static bool is_plain(const char *name) { return is_printable(name) && text_is_utf8(name, strlen(name)); }
 
 /* Weights are drawn only where there can be memory to train them: one look at the plan is quicker than both. */
 static bool fits_memory(training *t, ln_error *error) {
@@ -166,19 +208,26 @@ static bool fits_memory(training *t, ln_error *error) {
     return false;
 }
 
-static bool prepare(training *t, const arguments *a, ln_error *error) {
-    const char *name = argument(a, "name"), *project = argument(a, "project");
-    if (!recipe_read(&t->recipe, a->words[0], a->pairs, a->n_pairs, error)) return false;
+/* Where weights=FILE is resumed, they are needed as long as there is no checkpoint. */
+static bool initialize(training *t, ln_error *error) {
+    if (ln_model_initialize(t->model, (uint64_t)whole(t, KEY_train_seed), error) != LN_OK) return false;
+    return t->found.step > 0 || recipe_weights(&t->recipe, t->model, t->context, &t->fitted, error);
+}
+
+/* All but the run's folder; the recipe has been read. */
+static bool prepare(training *t, ln_error *error) {
     t->context = open_context((int)whole(t, KEY_train_threads));
     if (!t->context) return false;
     t->model = recipe_model(&t->recipe, t->context, error);
     if (!t->model || !recipe_open(&t->recipe, t->context, t->model, &t->data, error)) return false;
-    if (!fits_memory(t, error)) return false;
-    if (ln_model_initialize(t->model, (uint64_t)whole(t, KEY_train_seed), error) != LN_OK) return false;
-    text resolved = {0};
-    text_add(&resolved, "# %s with all its values, as used by %s\n",
-             is_plain(t->recipe.file) ? t->recipe.file : "A recipe", ln_version());
-    recipe_print(&t->recipe, &resolved);
+    return fits_memory(t, error);
+}
+
+static bool begin(training *t, const arguments *a, ln_error *error) {
+    const char *name = argument(a, "name"), *project = argument(a, "project");
+    if (!recipe_read(&t->recipe, a->words[0], a->pairs, a->n_pairs, error) || !prepare(t, error)) return false;
+    if (!initialize(t, error)) return false;
+    text       resolved = resolved_recipe(t);
     const bool good = run_folder_make(&t->run, t->context, project ? project : "runs", name, &resolved, error);
     text_free(&resolved);
     if (!good || whole(t, KEY_train_tensorboard) <= 0 || run_folder_tensorboard(&t->run, error)) return good;
@@ -186,7 +235,38 @@ static bool prepare(training *t, const arguments *a, ln_error *error) {
     return false;
 }
 
-static void print_head(const training *t) {
+/* What the checkpoint says, and results.csv as it was then; without one, all from the beginning. */
+static bool look_back(training *t, ln_error *error) {
+    if (access(t->run.checkpoint, F_OK) == 0) {
+        if (ln_checkpoint_read(t->context, t->run.checkpoint, &t->found, error) != LN_OK) return false;
+        if (t->found.n_own != sizeof t->kept / sizeof(double)) {
+            snprintf(error->message, sizeof error->message,
+                     "%.300s was not written by this version of linnet train: go on with the version that did",
+                     t->run.checkpoint);
+            error->status = LN_E_FORMAT;
+            return false;
+        }
+        memcpy(&t->kept, t->found.own, sizeof t->kept);
+    }
+    t->longer = t->found.step > 0 && (size_t)whole(t, KEY_train_epochs) > t->found.n_epochs;
+    return initialize(t, error);
+}
+
+/* The folder is locked before anything in it is looked at, but for the recipe, which says with how many threads. */
+static bool go_on(training *t, const arguments *a, ln_error *error) {
+    pool        owner = {0};
+    const char *path = a->words[0];
+    size_t      n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    path = pool_copy(&owner, path, n);
+    const char *const file = pool_format(&owner, "%s/recipe.yaml", path);
+    bool              good = recipe_read(&t->recipe, file, a->pairs, a->n_pairs, error) && prepare(t, error) &&
+                run_folder_open(&t->run, t->context, path, error) && look_back(t, error);
+    pool_free(&owner);
+    return good;
+}
+
+static void print_head(training *t) {
     size_t n_parameters = 0;
     pool   owner = {0};
     for (size_t i = 0; i < ln_model_parameter_count(t->model); i++) {
@@ -198,6 +278,12 @@ static void print_head(const training *t) {
     printf("%s: %s parameter%s, %s image%s, %d thread%s (%s), into %s\n", t->recipe.file,
            text_count(&owner, n_parameters), n_parameters == 1 ? "" : "s", text_count(&owner, n_images),
            n_images == 1 ? "" : "s", n_threads, n_threads == 1 ? "" : "s", ln_context_isa(t->context), t->run.path);
+    if (t->fitted.n_cells > 0) printf("begins with %s:\n", t->recipe.item[KEY_train_weights].text);
+    if (t->fitted.n_cells > 0) table_print(&t->fitted, stdout);
+    if (t->found.step > 0 && (!t->found.finished || t->longer))
+        printf("goes on after step %ju of %ju\n", (uintmax_t)t->found.step,
+               (uintmax_t)(t->found.steps_per_epoch * (size_t)whole(t, KEY_train_epochs)));
+    else if (t->resumes && t->found.step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
     fflush(stdout);
     pool_free(&owner);
 }
@@ -206,6 +292,10 @@ static ln_status learn(training *t, ln_error *error) {
     ln_train_options options = recipe_training(&t->recipe);
     options.validation = t->data.validation;
     options.test = t->data.test;
+    options.checkpoint = t->run.checkpoint;
+    options.resume = t->resumes;
+    options.own = (double *)(void *)&t->kept;
+    options.n_own = sizeof t->kept / sizeof(double);
     options.progress = on_progress;
     options.user = t;
     t->progress = progress_start();
@@ -215,36 +305,51 @@ static ln_status learn(training *t, ln_error *error) {
     return status;
 }
 
+/* What early stopping and restore_best look at. */
+static const char *monitor_name(const training *t) {
+    const char *const name = t->recipe.item[KEY_train_monitor].text;
+    return strcmp(name, "auto") != 0 ? name : t->data.validation ? "val_loss" : "train_loss";
+}
+
 static void print_result(const training *t) {
-    const bool         restored = whole(t, KEY_train_restore_best) > 0 && t->restored.epoch > 0;
-    const ln_progress *now = restored ? &t->restored : &t->now;
-    const bool         is_test = now->has_test;
-    const ln_metrics  *m = is_test ? &now->test : now->has_validation ? &now->validation : &now->train;
-    if (restored) printf("the weights of epoch %zu, whose %s is the best, are put back\n", now->epoch, now->monitor);
-    if (t->best_epoch)
-        printf("the weights of epoch %zu, whose val_accuracy is the best, in %s\n", t->best_epoch, t->run.best);
+    const bool         restored = whole(t, KEY_train_restore_best) > 0 && t->kept.restored.epoch > 0;
+    const ended *const m = restored ? &t->kept.restored : &t->kept.now;
+    if (restored) printf("the weights of epoch %.0f, whose %s is the best, are put back\n", m->epoch, monitor_name(t));
+    if (t->kept.best_epoch > 0)
+        printf("the weights of epoch %.0f, whose val_accuracy is the best, in %s\n", t->kept.best_epoch, t->run.best);
     printf("weights in %s\n", t->run.last);
-    printf("%zu %s image%s, %zu correct (%.2f %%)\n", m->n,
-           is_test               ? "test"
-           : now->has_validation ? "validation"
-                                 : "training",
-           m->n == 1 ? "" : "s", m->n_correct, 100 * m->accuracy);
+    printf("%.0f %s image%s, %.0f correct (%.2f %%)\n", m->n,
+           t->data.test         ? "test"
+           : t->data.validation ? "validation"
+                                : "training",
+           m->n > 1 ? "s" : "", m->n_correct, 100 * (m->n_correct / m->n));
+}
+
+/* What went wrong with a file, and that all is not lost. */
+static int say_broken(const training *t, const ln_error *error) {
+    if (access(t->run.checkpoint, F_OK) != 0) return say_error(error);
+    return say("%s; the last checkpoint is whole: linnet train --resume %s goes on from it", error->message,
+               t->run.path);
 }
 
 /* Saves what there is and says how it ended. */
 static int finish(training *t, ln_status status, const ln_error *error) {
     if (!t->began && status != LN_OK && status != LN_E_NOT_FINITE) {
-        run_folder_discard(&t->run);
+        if (!t->resumes) run_folder_discard(&t->run);
         return say_error(error);
     }
     ln_error   save_error = {0};
     const bool saved = ln_model_save(t->model, t->run.last, &save_error) == LN_OK;
-    if (t->io_error.status != LN_OK) return say_error(&t->io_error);
-    if (!saved) return say_error(&save_error);
-    if (status == LN_E_INTERRUPTED) return say("interrupted: the weights so far are in %s", t->run.last);
+    if (t->io_error.status != LN_OK) return say_broken(t, &t->io_error);
+    if (status == LN_E_IO) return say_broken(t, error);
+    if (!saved) return say_broken(t, &save_error);
+    if (status == LN_E_INTERRUPTED)
+        return say("interrupted: the weights so far are in %s; linnet train --resume %s goes on", t->run.last,
+                   t->run.path);
     if (status == LN_E_NOT_FINITE)
         return say("%s; the weights before that step are in %s", error->message, t->run.last);
     if (status != LN_OK) return say("%s; the weights so far are in %s", error->message, t->run.last);
+    if (!t->began) printf("%s was finished before: nothing was left to do\n", t->run.path);
     print_result(t);
     return STATUS_OK;
 }
@@ -254,6 +359,7 @@ static void release(training *t) {
     recipe_data_free(&t->data);
     ln_model_free(t->model);
     ln_context_free(t->context);
+    pool_free(&t->fitted.owner);
     recipe_free(&t->recipe);
 }
 
@@ -262,15 +368,34 @@ static bool good_name(const char *name) {
                      strcmp(name, "..") != 0);
 }
 
+/* A resumed run goes on as it began: STATUS_OK, or what is wrong with the command line. */
+static int may_resume(const arguments *a) {
+    struct stat st;
+    for (size_t i = 0; i < a->n_pairs; i++) {
+        const char *const pair = a->pairs[i] + 6 * (strncmp(a->pairs[i], "train.", 6) == 0);
+        if (strncmp(pair, "threads=", 8) != 0 && strncmp(pair, "epochs=", 7) != 0)
+            return say_usage(a->verb,
+                             "%s: a run goes on as it began; with --resume only threads= and more epochs= may be given",
+                             a->pairs[i]);
+    }
+    if (a->n_own > 0)
+        return say_usage(a->verb, "%s: with --resume the folder of the run is named by itself", a->own[0]);
+    if (stat(a->words[0], &st) == 0 && S_ISDIR(st.st_mode)) return STATUS_OK;
+    return say("--resume wants the folder of a run, such as runs/1, and there is no folder %s", a->words[0]);
+}
+
 static int run(const arguments *a) {
     const char *name = argument(a, "name"), *project = argument(a, "project");
     if (!good_name(name))
         return say_usage(a->verb, "name=%s: the name of a folder, not blank, without '/' and control characters", name);
     if (project && !*project) return say_usage(a->verb, "project=: the folder that run folders are made in");
-    training t = {.recipe.verb_keys = a->verb->keys, .run = {.csv = -1, .board = -1}};
+    training t = {
+        .recipe.verb_keys = a->verb->keys, .run = {.csv = -1, .board = -1}, .resumes = has_flag(a, "--resume")};
     ln_error error = {0};
-    int      status = STATUS_FAILED;
-    if (prepare(&t, a, &error)) {
+    int      status = t.resumes ? may_resume(a) : STATUS_OK;
+    if (status != STATUS_OK) return status;
+    status = STATUS_FAILED;
+    if (t.resumes ? go_on(&t, a, &error) : begin(&t, a, &error)) {
         listen();
         print_head(&t);
         const ln_status result = learn(&t, &error);
@@ -286,7 +411,7 @@ static int run(const arguments *a) {
 const verb verb_train = {
     .name = "train",
     .summary = "train a recipe, and keep weights and results in runs/",
-    .usage = "train RECIPE [name=NAME] [project=FOLDER] [KEY=VALUE ...]",
+    .usage = "train RECIPE|--resume RUN [name=NAME] [project=FOLDER] [KEY=VALUE ...]",
     .help = "Trains the model of RECIPE (YAML) and writes runs/NAME/: recipe.yaml (every value\n"
             "as used), results.csv (a row an epoch, or as train.every and train.log_steps\n"
             "say), weights/last.safetensors and, when the recipe splits off validation\n"
@@ -305,11 +430,23 @@ const verb verb_train = {
             "                  data.val=0.1, train.optimizer.momentum=0, model.layers.0.kernel=3,\n"
             "                  loss=\"cross_entropy reduction=sum\"; linnet help recipe lists all\n"
             "\n"
+            "  --resume        goes on with the run in folder RUN, from its last checkpoint, to the\n"
+            "                  weights and results that it would have had; epochs=N makes it longer,\n"
+            "                  where the schedule does not depend on it\n"
+            "\n"
+            "A checkpoint (weights/checkpoint.safetensors) is written after every measured epoch\n"
+            "and every train.checkpoint minutes. Two processes cannot write one run.\n"
+            "\n"
+            "weights=FILE begins with other weights, layer by layer by their names, and says what\n"
+            "fitted; layers that do not fit are drawn, or left out, when except=3,5 names them.\n"
+            "\n"
             "Ctrl-C (or SIGTERM, SIGHUP) ends training after the current step and keeps the\n"
             "weights; a second one ends it at once, with status 128 + the signal's number.\n"
             "\n"
             "  linnet train recipes/lenet5.yaml\n"
-            "  linnet train recipes/lenet5.yaml name=slow lr=0.01 seed=2\n",
+            "  linnet train recipes/lenet5.yaml name=slow lr=0.01 seed=2\n"
+            "  linnet train --resume runs/slow\n",
+    .flags = (const char *const[]){"--resume", NULL},
     .keys = (const char *const[]){"name", "project", NULL},
     .n_min = 1,
     .n_max = 1,

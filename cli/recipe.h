@@ -5,6 +5,7 @@
 #define LN_CLI_RECIPE_H
 
 #include "linnet.h"
+#include "terminal.h"
 #include "text.h"
 
 #define KEY(section, name, type, preset, low, high, help) KEY_##section##_##name,
@@ -44,7 +45,12 @@ void recipe_free(recipe *r);
 /* The model of the recipe, its weights not drawn yet; the caller frees it. NULL on error. */
 ln_model *recipe_model(recipe *r, ln_context *context, ln_error *error);
 
-/* How the recipe trains: all of the options but data, progress and user. The texts are the recipe's. */
+/* Puts the weights of train.weights into the model, whose weights have been drawn, and fills report, which the caller
+ * prints or frees, with what each layer begins with. A layer that does not fit is an error, unless
+ * train.except names it. */
+bool recipe_weights(recipe *r, ln_model *model, ln_context *context, table *report, ln_error *error);
+
+/* How the recipe trains: all of the options but data, checkpoint, progress and user. The texts are the recipe's. */
 ln_train_options recipe_training(const recipe *r);
 
 typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; /* the last two may be NULL */

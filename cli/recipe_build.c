@@ -149,6 +149,7 @@ ln_train_options recipe_training(const recipe *r) {
     o.patience = (size_t)item[KEY_train_patience].number;
     o.min_delta = item[KEY_train_min_delta].number;
     o.restore_best = item[KEY_train_restore_best].number > 0;
+    o.checkpoint_seconds = 60 * item[KEY_train_checkpoint].number;
     return o;
 }
 

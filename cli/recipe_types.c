@@ -22,6 +22,9 @@ static bool read_number(const char *s, const char **end, double *value) {
 
 static const recipe_type TEXT = {.values = "name or path"};
 
+/* Names with commas between them, with or without brackets; whoever reads them says which there may be. */
+static const recipe_type NAMES = {.values = "list of layers or none", .list = "a list of layers, such as [3, 5]"};
+
 /* ----------------------------------------------------------------- numbers */
 
 static bool read_whole(recipe *r, const recipe_rule *rule, recipe_item *item, const char *more, ln_error *error) {

@@ -2,12 +2,15 @@
 #include "run_folder.h"
 #include "tensorboard.h"
 
+#include "cli.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,12 +79,40 @@ static bool make_named(run_folder *run, const char *project, const char *name, l
     return false;
 }
 
-static bool write_heading(run_folder *run, ln_error *error) {
-    static const char heading[] = "epoch,step,seconds,lr,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,"
-                                  "test_accuracy\n";
-    if (ln_file_write(run->context, run->results, heading, sizeof heading - 1, error) != LN_OK) return false;
+static const char heading[] = "epoch,step,seconds,lr,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,"
+                              "test_accuracy\n";
+
+/* Where the file system has no locks, there is none. A process that was killed may need a moment to be gone. */
+static bool lock(const run_folder *run, ln_error *error) {
+    const struct timespec moment = {.tv_nsec = 20000000};
+    for (int i = 0; i < 100; i++) {
+        if (flock(run->csv, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
+        nanosleep(&moment, NULL);
+    }
+    snprintf(error->message, sizeof error->message,
+             "%.300s is being written by another process: wait until that ends, or end it first", run->path);
+    error->status = LN_E_IO;
+    return false;
+}
+
+static bool open_results(run_folder *run, ln_error *error) {
     run->csv = open(run->results, O_WRONLY | O_APPEND | O_CLOEXEC);
-    return run->csv >= 0 || fail_io(error, "open", run->results);
+    if (run->csv < 0) return fail_io(error, "open", run->results);
+    return lock(run, error);
+}
+
+static bool write_heading(run_folder *run, ln_error *error) {
+    return ln_file_write(run->context, run->results, heading, sizeof heading - 1, error) == LN_OK &&
+           open_results(run, error);
+}
+
+static void name_files(run_folder *run) {
+    run->weights = pool_format(&run->owner, "%s/weights", run->path);
+    run->recipe = pool_format(&run->owner, "%s/recipe.yaml", run->path);
+    run->results = pool_format(&run->owner, "%s/results.csv", run->path);
+    run->last = pool_format(&run->owner, "%s/last.safetensors", run->weights);
+    run->best = pool_format(&run->owner, "%s/best.safetensors", run->weights);
+    run->checkpoint = pool_format(&run->owner, "%s/checkpoint.safetensors", run->weights);
 }
 
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
@@ -89,16 +120,51 @@ bool run_folder_make(run_folder *run, ln_context *context, const char *project, 
     *run = (run_folder){.context = context, .csv = -1, .board = -1};
     if (!make_parents(project, error)) return false;
     if (!(name ? make_named(run, project, name, error) : make_numbered(run, project, error))) return false;
-    run->weights = pool_format(&run->owner, "%s/weights", run->path);
-    run->recipe = pool_format(&run->owner, "%s/recipe.yaml", run->path);
-    run->results = pool_format(&run->owner, "%s/results.csv", run->path);
-    run->last = pool_format(&run->owner, "%s/last.safetensors", run->weights);
-    run->best = pool_format(&run->owner, "%s/best.safetensors", run->weights);
+    name_files(run);
     bool good = mkdir(run->weights, 0777) == 0 || fail_io(error, "make the folder", run->weights);
     good = good && ln_file_write(context, run->recipe, recipe->bytes, recipe->n, error) == LN_OK &&
            write_heading(run, error);
     if (!good) run_folder_discard(run);
     return good;
+}
+
+/* What was being written under a hidden name (see src/base/file.h) when a process was killed. */
+static void clear_leftovers(const char *path) {
+    static const char begin[] = ".linnet-";
+    pool              owner = {0};
+    DIR              *folder = opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));)
+        if (strncmp(entry->d_name, begin, sizeof begin - 1) == 0 && ends_in(entry->d_name, ".tmp"))
+            unlink(pool_format(&owner, "%s/%s", path, entry->d_name));
+    if (folder) closedir(folder);
+    pool_free(&owner);
+}
+
+bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_error *error) {
+    *run = (run_folder){.context = context, .csv = -1, .board = -1};
+    run->path = pool_copy(&run->owner, path, strlen(path));
+    name_files(run);
+    if (mkdir(run->weights, 0777) != 0 && errno != EEXIST) return fail_io(error, "make the folder", run->weights);
+    const bool begun = access(run->results, F_OK) == 0;
+    if (!(begun ? open_results(run, error) : write_heading(run, error))) return false;
+    clear_leftovers(run->path);
+    clear_leftovers(run->weights);
+    return true;
+}
+
+size_t run_folder_size(const run_folder *run) {
+    const off_t n = lseek(run->csv, 0, SEEK_END);
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool run_folder_cut(run_folder *run, size_t n_bytes, ln_error *error) {
+    if (n_bytes == 0) n_bytes = sizeof heading - 1;
+    if (run_folder_size(run) < n_bytes) {
+        say("warning: %s has lost its last rows, as after a power failure: those of steps to come follow",
+            run->results);
+        return true;
+    }
+    return ftruncate(run->csv, (off_t)n_bytes) == 0 || fail_io(error, "cut", run->results);
 }
 
 static void add_metrics(text *row, bool present, const ln_metrics *m) {
@@ -168,6 +234,7 @@ void run_folder_discard(run_folder *run) {
         if (run->last) unlink(run->last);
         if (run->best) unlink(run->best);
         if (run->board >= 0) unlink(run->events);
+        if (run->checkpoint) unlink(run->checkpoint);
         if (run->results) unlink(run->results);
         if (run->recipe) unlink(run->recipe);
         if (run->weights) rmdir(run->weights);

@@ -1,5 +1,6 @@
 /* run_folder.h: runs/NAME/: recipe.yaml, results.csv, weights/. Made when training is ready to begin, taken away again
- * when it cannot. */
+ * when it cannot. Whoever writes it holds a lock on results.csv, which the system gives back when the process ends,
+ * however it does. */
 #ifndef LN_CLI_RUN_FOLDER_H
 #define LN_CLI_RUN_FOLDER_H
 
@@ -9,7 +10,7 @@
 typedef struct run_folder {
     ln_context *context;
     pool        owner;
-    const char *path, *weights, *recipe, *results, *last, *best; /* "runs/3", "runs/3/weights", … */
+    const char *path, *weights, *recipe, *results, *last, *best, *checkpoint; /* "runs/3", "runs/3/weights", … */
     int         csv;                                            /* results.csv, open for appending */
     const char *events;                                         /* TensorBoard's, or NULL */
     int         board;                                          /* the same, open for appending; -1: there is none */
@@ -20,6 +21,12 @@ bool run_folder_make(run_folder *run, ln_context *context, const char *project, 
                      ln_error *error);
 /* Rows go into a file of events for TensorBoard as well from now on: events.out.tfevents.N.linnet with the next N. */
 bool run_folder_tensorboard(run_folder *run, ln_error *error);
+/* The folder at path, which is there, to go on in: locked, and without what a killed process left half-written. */
+bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_error *error);
+/* Cuts results.csv back to its first n_bytes (0: to its heading); what is not there any more is said, and let be. */
+bool run_folder_cut(run_folder *run, size_t n_bytes, ln_error *error);
+/* Bytes of results.csv. */
+size_t run_folder_size(const run_folder *run);
 /* One row of results.csv: wholly written or not at all. Epoch 0: of some steps, and its first column stays empty. */
 bool run_folder_row(run_folder *run, const ln_progress *now, ln_error *error);
 /* Removes what was made: training never began. */

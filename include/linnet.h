@@ -264,7 +264,8 @@ LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *e
 typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
 /* What ln_trainer_new and ln_predict will take for this batch size and the context's threads, to the byte: activations,
  * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, lists of pointers, and with
- * augment a batch of images as stored.)
+ * augment a batch of images as stored; with checkpoint a copy of parameters, optimizer state and best weights, where
+ * these take 64 MiB at most.)
  * options say how it is trained (their batch is not looked at); NULL: as LN_TRAIN_OPTIONS. */
 struct ln_train_options; /* below */
 LN_API ln_status ln_model_memory(const ln_model *model, size_t batch, const struct ln_train_options *options,
@@ -336,6 +337,16 @@ typedef struct ln_train_options {
     size_t      patience;
     double      min_delta; /* refused without patience */
     bool        restore_best;
+    /* A file from which the training can go on to the same bits, with any number of threads and any instruction set.
+     * NULL: none. It is begun after every measured epoch and when checkpoint_seconds have passed since the last one (0:
+     * not), at the end, and when progress stops the training; always replaced as a whole, and synced. One of up to
+     * 64 MiB is written beside the training, which does not wait: while one is written, the next waits its turn.
+     * resume: goes on from the file where it is there, else from the model's weights. */
+    const char *checkpoint;
+    double      checkpoint_seconds;
+    bool        resume;
+    double     *own; /* n_own numbers of the caller's, kept as they are after a call of progress; ln_checkpoint_read */
+    size_t      n_own;
     /* After each step (epoch_done false) and each measured epoch; return false to stop with the weights as they are. */
     bool (*progress)(void *user, const ln_progress *progress);
     void *user;
@@ -355,6 +366,18 @@ LN_API ln_status ln_train_check(ln_model *model, const ln_data *data, const ln_t
 /* Is there such a monitor, and does a training with these images measure it? */
 LN_API ln_status ln_monitor_check(const char *monitor, bool has_validation, bool has_test, ln_error *error);
 
+/* What a checkpoint says of itself. */
+enum { LN_CHECKPOINT_OWN = 64 };
+typedef struct ln_checkpoint {
+    uint64_t step;           /* steps done, over all epochs */
+    size_t   steps_per_epoch, n_epochs;
+    bool     epoch_done;     /* the epoch that ends with that step has been measured */
+    bool     finished;       /* nothing is left to do: all epochs, or early stopping */
+    size_t   n_own;
+    double   own[LN_CHECKPOINT_OWN];
+} ln_checkpoint;
+LN_API ln_status ln_checkpoint_read(ln_context *context, const char *path, ln_checkpoint *checkpoint, ln_error *error);
+
 /* The same by hand: a planned training whose steps allocate nothing. model and data must outlive it. */
 typedef struct ln_trainer ln_trainer;
 LN_API ln_trainer *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_options *options,
@@ -363,6 +386,11 @@ LN_API void        ln_trainer_free(ln_trainer *trainer);
 LN_API size_t      ln_trainer_steps_per_epoch(const ln_trainer *trainer);
 /* The next step in the epochs' order; *metrics (may be NULL) are the batch's. */
 LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
+/* A checkpoint of a training by hand, and back to it: the trainer must have been made with the same model, images and
+ * options (epochs may be more, where the schedule does not depend on them); what differs first is named, with both
+ * values, and nothing has changed. Restored once, ln_trainer_step goes on to the same bits. */
+LN_API ln_status   ln_trainer_save(ln_trainer *trainer, const char *path, ln_error *error);
+LN_API ln_status   ln_trainer_restore(ln_trainer *trainer, const char *path, ln_error *error);
 /* options.ema: exchanges the model's parameters and their averages, to measure or save these; once more before the next
  * step. Does nothing before the first step, or without ema. */
 LN_API void        ln_trainer_swap_average(ln_trainer *trainer);

@@ -167,8 +167,12 @@ static int finish(ln_file_writer *writer) {
     return sync_folder(writer);
 }
 
+ln_status ln_file_writer_finish(ln_file_writer *writer, ln_error *error) {
+    return finish(writer) ? ln_fail_io(error, "write", writer->path) : LN_OK;
+}
+
 ln_status ln_file_writer_commit(ln_file_writer *writer, ln_error *error) {
-    const ln_status status = finish(writer) ? ln_fail_io(error, "write", writer->path) : LN_OK;
+    const ln_status status = ln_file_writer_finish(writer, error);
     ln_file_writer_abandon(writer);
     return status;
 }

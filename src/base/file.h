@@ -16,6 +16,9 @@ ln_status ln_file_writer_open(ln_context *context, const char *path, ln_file_wri
 ln_status ln_file_writer_write(ln_file_writer *writer, const void *bytes, size_t n_bytes, ln_error *error);
 /* Makes the new contents visible under path, durably. Frees the writer, also when it fails. */
 ln_status ln_file_writer_commit(ln_file_writer *writer, ln_error *error);
+/* The same without freeing it, which ln_file_writer_abandon then does. This and ln_file_writer_write ask no allocator,
+ * so that a thread of its own may write a file that another has opened. */
+ln_status ln_file_writer_finish(ln_file_writer *writer, ln_error *error);
 /* Frees the writer and what it wrote; path stays as it was. NULL is fine. */
 void ln_file_writer_abandon(ln_file_writer *writer);
 

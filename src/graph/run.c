@@ -728,6 +728,10 @@ double ln_run_loss(const ln_plan *plan, size_t n, size_t *n_correct) {
 
 double ln_run_weight_squares(const ln_plan *plan) { return total_of_squares(plan, true); }
 
+float *ln_run_state(const ln_plan *plan, size_t node, size_t k, size_t j) {
+    return state_at(plan, &plan->node[node], k, j);
+}
+
 void ln_run_swap_average(ln_plan *plan) {
     for (size_t i = 0; i < plan->n_nodes; i++) {
         const ln_plan_node *const n = &plan->node[i];

@@ -59,6 +59,8 @@ const unsigned char *ln_run_saved(const ln_plan *plan, size_t node);
 void *ln_run_gradient(const ln_plan *plan, size_t node, size_t k);
 /* Parameter k of node i as the kernels see it (the model's own floats, or the plan's copy). */
 void *ln_run_parameter(const ln_plan *plan, size_t node, size_t k);
+/* State j of parameter k of node i, with the average behind those of the optimizer: floats. */
+float *ln_run_state(const ln_plan *plan, size_t node, size_t k, size_t j);
 /* Exchanges the model's parameters and their moving average (options.average); done twice, all is as it was. */
 void ln_run_swap_average(ln_plan *plan);
 /* Packs parameters again after their values were written. */

@@ -440,28 +440,51 @@ static ln_status write_parts(ln_file_writer *writer, const char *header, const l
     return status;
 }
 
-static ln_status write_file(ln_context *context, const char *path, const char *header, const ln_tensor *tensors,
-                            size_t n, ln_error *error) {
-    ln_file_writer *writer = NULL;
-    ln_status       status = ln_file_writer_open(context, path, &writer, error);
+/* Prints the header, and refuses what the reader would. */
+static ln_status make_header(const char *path, const ln_tensor *tensors, size_t n_tensors, const ln_metadata *metadata,
+                             size_t n_metadata, char **header, ln_error *error) {
+    const ln_status status = check_tensors(path, tensors, n_tensors, error);
     if (status != LN_OK) return status;
-    status = write_parts(writer, header, tensors, n, error);
-    if (status == LN_OK) return ln_file_writer_commit(writer, error);
-    ln_file_writer_abandon(writer);
+    char *const text = print_header(tensors, n_tensors, metadata, n_metadata);
+    if (!text) return ln_fail_memory(error, path, LN_SAFETENSORS_HEADER);
+    if (strlen(text) <= LN_SAFETENSORS_HEADER - LN_ALIGN) {
+        *header = text;
+        return LN_OK;
+    }
+    const size_t n = strlen(text);
+    cJSON_free(text);
+    return ln_fail(error, LN_E_UNSUPPORTED, "%s: the model's description takes %zu bytes, but a header may have %d",
+                   path, n, LN_SAFETENSORS_HEADER);
+}
+
+ln_status ln_safetensors_begin(ln_context *context, const char *path, const ln_tensor *tensors, size_t n_tensors,
+                               const ln_metadata *metadata, size_t n_metadata, ln_safetensors_writer *writer,
+                               ln_error *error) {
+    ln_safetensors_writer made = {.tensors = tensors, .n_tensors = n_tensors};
+    ln_status             status = make_header(path, tensors, n_tensors, metadata, n_metadata, &made.header, error);
+    if (status == LN_OK) status = ln_file_writer_open(context, path, &made.file, error);
+    if (status == LN_OK) *writer = made;
+    else cJSON_free(made.header);
     return status;
+}
+
+ln_status ln_safetensors_finish(const ln_safetensors_writer *writer, ln_error *error) {
+    const ln_status status = write_parts(writer->file, writer->header, writer->tensors, writer->n_tensors, error);
+    return status == LN_OK ? ln_file_writer_finish(writer->file, error) : status;
+}
+
+void ln_safetensors_end(ln_safetensors_writer *writer) {
+    ln_file_writer_abandon(writer->file);
+    cJSON_free(writer->header);
+    *writer = (ln_safetensors_writer){0};
 }
 
 ln_status ln_safetensors_write(ln_context *context, const char *path, const ln_tensor *tensors, size_t n_tensors,
                                const ln_metadata *metadata, size_t n_metadata, ln_error *error) {
-    ln_status status = check_tensors(path, tensors, n_tensors, error);
+    ln_safetensors_writer writer;
+    ln_status status = ln_safetensors_begin(context, path, tensors, n_tensors, metadata, n_metadata, &writer, error);
     if (status != LN_OK) return status;
-    char *header = print_header(tensors, n_tensors, metadata, n_metadata);
-    if (!header) return ln_fail_memory(error, path, LN_SAFETENSORS_HEADER);
-    if (strlen(header) > LN_SAFETENSORS_HEADER - LN_ALIGN)
-        status =
-            ln_fail(error, LN_E_UNSUPPORTED, "%s: the model's description takes %zu bytes, but a header may have %d",
-                    path, strlen(header), LN_SAFETENSORS_HEADER);
-    else status = write_file(context, path, header, tensors, n_tensors, error);
-    cJSON_free(header);
+    status = ln_safetensors_finish(&writer, error);
+    ln_safetensors_end(&writer);
     return status;
 }

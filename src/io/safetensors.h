@@ -6,6 +6,7 @@
 #define LN_IO_SAFETENSORS_H
 
 #include "base/context.h"
+#include "base/file.h"
 
 typedef struct ln_tensor {
     const char  *name;
@@ -50,5 +51,21 @@ const char      *ln_safetensors_get(const ln_safetensors *file, const char *key)
  * bytes. Names must be distinct, and not "__metadata__". */
 ln_status ln_safetensors_write(ln_context *context, const char *path, const ln_tensor *tensors, size_t n_tensors,
                                const ln_metadata *metadata, size_t n_metadata, ln_error *error);
+
+/* The same in parts: all but ln_safetensors_finish by the thread whose context it is. */
+typedef struct ln_safetensors_writer {
+    ln_file_writer  *file;
+    char            *header;
+    const ln_tensor *tensors; /* the caller's, and their values: until finished */
+    size_t           n_tensors;
+} ln_safetensors_writer;
+
+ln_status ln_safetensors_begin(ln_context *context, const char *path, const ln_tensor *tensors, size_t n_tensors,
+                               const ln_metadata *metadata, size_t n_metadata, ln_safetensors_writer *writer,
+                               ln_error *error);
+/* Writes, syncs and renames. Asks no allocator. */
+ln_status ln_safetensors_finish(const ln_safetensors_writer *writer, ln_error *error);
+/* Frees the writer; where it was not finished, path stays as it was. A zeroed one is fine. */
+void ln_safetensors_end(ln_safetensors_writer *writer);
 
 #endif

@@ -11,7 +11,7 @@ enum {
     LN_MAX_OPTIM_STATES = 4, /* of an optimizer, and one for the moving average of the weights */
     LN_MAX_OPTIM_ARGS = 64,
     LN_MAX_SCHEDULE_ARGS = 320,
-    LN_MAX_SCHEDULE_STATE = 64
+    LN_MAX_SCHEDULE_STATES = 8
 };
 
 /* What is done to every element of a gradient before the optimizer sees it:
@@ -49,9 +49,10 @@ typedef struct ln_schedule {
     ln_status (*check)(const void *args, double base, ln_error *error); /* NULL: all arguments are fine */
     /* What the base rate is multiplied by at that moment. */
     double (*factor)(const void *args, const void *state, double base, ln_moment at);
-    /* After an epoch, what was measured in it; state is LN_MAX_SCHEDULE_STATE bytes, zero before the first. NULL: the
-     * schedule looks at nothing. */
+    /* After an epoch, what was measured in it; state is LN_MAX_SCHEDULE_STATES doubles, zero before the first, which
+     * checkpoints keep: they may come from a hostile file. NULL: the schedule looks at nothing. */
     void (*observe)(const void *args, void *state, double base, const ln_metrics *measured);
+    bool spans; /* its rates depend on how long the training is: what has begun cannot be made longer */
 } ln_schedule;
 
 #define LN_OPTIMIZER(name) LN_OPTIMIZER_##name,
@@ -75,7 +76,8 @@ extern const ln_attr ln_warmup_attrs[];
 typedef struct ln_pace {
     const ln_schedule *schedule;
     ln_warmup          warmup;
-    _Alignas(16) unsigned char args[LN_MAX_SCHEDULE_ARGS], state[LN_MAX_SCHEDULE_STATE];
+    _Alignas(16) unsigned char args[LN_MAX_SCHEDULE_ARGS];
+    double             state[LN_MAX_SCHEDULE_STATES];
 } ln_pace;
 
 /* Reads "sgd lr=0.1 momentum=0.9": which optimizer, and its arguments (LN_MAX_OPTIM_ARGS bytes). */

@@ -41,4 +41,5 @@ const ln_schedule ln_schedule_cosine = {
     .args_size = sizeof(cosine_args),
     .check = check,
     .factor = factor,
+    .spans = true,
 };

@@ -91,4 +91,5 @@ const ln_schedule ln_schedule_one_cycle = {
     .args_size = sizeof(one_cycle_args),
     .check = check,
     .factor = factor,
+    .spans = true,
 };

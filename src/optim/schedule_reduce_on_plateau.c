@@ -18,11 +18,10 @@ typedef struct plateau_args {
 } plateau_args;
 
 typedef struct plateau_state {
-    double rate, best;
-    int    n_seen, n_bad, n_cool; /* nothing but n_seen is set before the first epoch */
+    double rate, best, n_seen, n_bad, n_cool; /* nothing but n_seen is set before the first epoch */
 } plateau_state;
 
-_Static_assert(sizeof(plateau_state) <= LN_MAX_SCHEDULE_STATE, "ln_pace has room for what was seen");
+_Static_assert(sizeof(plateau_state) <= LN_MAX_SCHEDULE_STATES * sizeof(double), "ln_pace has room for what was seen");
 
 static double factor(const void *args, const void *state, double base, ln_moment at) {
     (void)args, (void)at;
@@ -48,8 +47,8 @@ static void observe(const void *args, void *state, double base, const ln_metrics
     const plateau_args *a = args;
     plateau_state      *s = state;
     const double        now = a->monitor == LOSS ? measured->loss : measured->accuracy;
-    if (s->n_seen == 0) s->rate = base;
-    const bool better = s->n_seen == 0 || is_better(a, now, s->best);
+    if (s->n_seen <= 0) s->rate = base;
+    const bool better = s->n_seen <= 0 || is_better(a, now, s->best);
     s->n_seen = 1;
     s->n_bad = better ? 0 : s->n_bad + 1;
     if (better) s->best = now;

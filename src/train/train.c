@@ -1,33 +1,11 @@
 /* Training: the order of the images, steps, epochs, and what is said when a value is not finite. */
 #include "base/clock.h"
 #include "base/math.h"
-#include "train/monitor.h"
-#include "train/predict.h"
+#include "train/checkpoint.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct ln_trainer {
-    ln_model        *model;
-    const ln_data   *data;
-    ln_train_options options;
-    ln_plan         *plan;
-    ln_batch_room    room;
-    ln_augment       augment;
-    uint32_t        *order;      /* of this epoch */
-    size_t           n, n_steps; /* images; steps an epoch */
-    uint64_t         step;       /* steps done, over all epochs */
-    ln_optimizer_id  optimizer;
-    ln_pace          pace;
-    double           base, lr;  /* the optimizer's rate, and that of the last step */
-    ln_metrics       epoch;     /* of its training images so far; only for a pace that watches */
-    ln_metrics       measured;  /* of the validation images after it; n 0: not measured */
-    bool             validates; /* somebody measures them: ln_train */
-    ln_monitor       monitor;
-    float           *best; /* restore_best: the parameters of the best row, or NULL */
-    bool             has_best;
-    _Alignas(16) unsigned char optimizer_args[LN_MAX_OPTIM_ARGS];
-};
+#include <unistd.h>
 
 /* ------------------------------------------------------------------ making */
 
@@ -69,6 +47,16 @@ static ln_status check_options(const ln_train_options *o, const char **option, l
     if (o->epochs < 1 || o->epochs > 1000000)
         return blame(option, "epochs",
                      ln_fail(error, LN_E_ARGUMENT, "train: epochs=%zu is outside 1 to 1000000", o->epochs));
+    if (o->checkpoint_seconds != o->checkpoint_seconds || o->checkpoint_seconds < 0)
+        return blame(option, "checkpoint_seconds",
+                     ln_fail(error, LN_E_ARGUMENT, "train: checkpoint_seconds=%g is below 0", o->checkpoint_seconds));
+    if ((o->resume || o->n_own > 0) && !o->checkpoint)
+        return blame(option, "checkpoint",
+                     ln_fail(error, LN_E_ARGUMENT,
+                             "train: resume and n_own are about a checkpoint: give its path by options.checkpoint"));
+    if (o->n_own > LN_CHECKPOINT_OWN)
+        return blame(option, "n_own",
+                     ln_fail(error, LN_E_ARGUMENT, "train: n_own=%zu is greater than %d", o->n_own, LN_CHECKPOINT_OWN));
     if (o->every > 1000000)
         return blame(option, "every",
                      ln_fail(error, LN_E_ARGUMENT, "train: every=%zu is outside 1 to 1000000", o->every));
@@ -241,6 +229,7 @@ ln_trainer *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_
 void ln_trainer_free(ln_trainer *trainer) {
     if (!trainer) return;
     ln_context *const context = trainer->model->context;
+    ln_keeper_free(trainer->keeper);
     ln_plan_free(trainer->plan);
     ln_batch_room_free(context, &trainer->room);
     ln_release(context, trainer->order);
@@ -334,7 +323,7 @@ static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *e
 
 /* ------------------------------------------------------------------- steps */
 
-static void begin_epoch(ln_trainer *t, uint64_t epoch) {
+void ln_trainer_begin_epoch(ln_trainer *t, uint64_t epoch) {
     if (t->options.in_order) {
         for (size_t i = 0; i < t->n; i++) t->order[i] = (uint32_t)i;
         return;
@@ -383,7 +372,7 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
     const size_t   first = within * t->options.batch, left = t->n - first;
     if (within == 0) {
         watch_epoch(t);
-        begin_epoch(t, epoch);
+        ln_trainer_begin_epoch(t, epoch);
     }
     const ln_batch batch =
         ln_batch_of(&t->room, t->model, t->data, t->order + first, 0, ln_least(left, t->options.batch));
@@ -422,24 +411,10 @@ static bool improves(const ln_metrics *now, const ln_metrics *best) {
     return now->accuracy > best->accuracy || (now->accuracy >= best->accuracy && now->loss < best->loss);
 }
 
-/* What measuring needs beside the trainer. */
-typedef struct gauge {
-    ln_evaluator evaluator;
-    ln_metrics   best;          /* of the validation images */
-    float       *outputs;       /* of a block of images */
-    double       first_squares; /* of the weights before training */
-    double       first_spread;  /* of the outputs at the first step; below 0: a step has but one image */
-    size_t       n_frequent;    /* training images of the most frequent class */
-    size_t       n_guessed;     /* hits that naming no other class has, by luck two deviations more */
-    bool         measured;      /* an epoch was */
-    bool         weighed;       /* its hits were, beside n_guessed */
-    bool         stalled;       /* that was said */
-} gauge;
-
-static ln_status gauge_new(const ln_trainer *t, gauge *g, ln_error *error) {
+static ln_status gauge_new(const ln_trainer *t, ln_gauge *g, ln_error *error) {
     ln_context *const context = t->model->context;
     const size_t      n_bytes = LN_LANES * ln_model_outputs(t->model) * sizeof(float);
-    *g = (gauge){.evaluator = {.model = t->model}, .best = {.accuracy = -1}};
+    *g = (ln_gauge){.evaluator = {.model = t->model}, .best = {.accuracy = -1}};
     const uint64_t mode = ln_fp_enter();
     g->first_squares = ln_weight_squares(t->model);
     g->n_frequent = ln_most_frequent(t->data);
@@ -452,31 +427,31 @@ static ln_status gauge_new(const ln_trainer *t, gauge *g, ln_error *error) {
     return ln_evaluator_new(t->model, 64 * (size_t)ln_context_threads(context), &g->evaluator, error);
 }
 
-static void gauge_free(const ln_trainer *t, gauge *g) {
+static void gauge_free(const ln_trainer *t, ln_gauge *g) {
     ln_release(t->model->context, g->outputs);
     ln_evaluator_free(&g->evaluator);
 }
 
-static double spread_of(const ln_trainer *t, const gauge *g, size_t n) {
+static double spread_of(const ln_trainer *t, const ln_gauge *g, size_t n) {
     return n < 2 ? -1 : ln_output_spread(t->plan, n, g->outputs); /* an image cannot be compared with itself */
 }
 
 /* Weights as long as they were. */
-static bool is_still(const ln_trainer *t, const gauge *g) {
+static bool is_still(const ln_trainer *t, const ln_gauge *g) {
     if (g->first_squares <= 0) return false;
     const double change = ln_weight_squares(t->model) / g->first_squares - 1;
     return change < 2 * LN_STALL_CHANGE && change > -2 * LN_STALL_CHANGE;
 }
 
 /* Of outputs that are the same for all images: what became of them? */
-static ln_stall lost_or_small(const gauge *g) {
+static ln_stall lost_or_small(const ln_gauge *g) {
     return g->first_spread >= LN_STALL_SPREAD ? LN_STALL_LOST : g->first_spread > 0 ? LN_STALL_SMALL : LN_STALL_NOTHING;
 }
 
 /* After a measured epoch. Outputs that are the same are looked for in every epoch, as a network may die late; hits
  * alone once, in the first epoch that ends after so many steps that they should have shown something. */
-static ln_stall stall_of(const ln_trainer *t, gauge *g, const ln_progress *p) {
-    const double spread = spread_of(t, g, p->batch.n);
+static ln_stall stall_of(const ln_trainer *t, ln_gauge *g, const ln_progress *p) {
+    const double spread = g->spread;
     const bool   same = g->first_spread >= 0 && spread >= 0 && spread < LN_STALL_SPREAD, first = !g->measured;
     const bool   enough = p->total_step >= LN_STALL_STEPS && p->epoch * t->n >= LN_STALL_IMAGES;
     const bool   look = enough && !g->weighed;
@@ -487,7 +462,7 @@ static ln_stall stall_of(const ln_trainer *t, gauge *g, const ln_progress *p) {
     return guesses && look ? LN_STALL_GUESSING : LN_STALL_NONE;
 }
 
-static void measure(ln_trainer *t, gauge *g, ln_progress *p) {
+static void measure(ln_trainer *t, ln_gauge *g, ln_progress *p) {
     const uint64_t mode = ln_fp_enter();
     p->has_validation = t->options.validation != NULL;
     p->has_test = t->options.test != NULL;
@@ -510,15 +485,25 @@ static void measure(ln_trainer *t, gauge *g, ln_progress *p) {
     ln_fp_leave(mode);
 }
 
-static ln_status run_epoch(ln_trainer *t, gauge *g, ln_progress *p, ln_error *error) {
-    double seconds = 0, start = ln_seconds_now();
+/* What is told of an epoch that begins. */
+static void open_epoch(ln_progress *p) {
     p->epoch_done = p->best = p->has_validation = p->has_test = p->monitor_best = false;
     p->stalled = LN_STALL_NONE;
     p->train = (ln_metrics){0};
-    for (p->step = 1; p->step <= t->n_steps; p->step++) {
-        const ln_status status = ln_trainer_step(t, &p->batch, error);
+    p->seconds = 0;
+}
+
+/* The steps of p's epoch that are left. */
+static ln_status run_epoch(ln_trainer *t, ln_gauge *g, ln_progress *p, ln_error *error) {
+    const uint64_t begin = (p->epoch - 1) * t->n_steps;
+    double         start = ln_seconds_now();
+    if (t->step == begin) open_epoch(p);
+    double seconds = p->seconds;
+    for (p->step = t->step - begin + 1; p->step <= t->n_steps; p->step++) {
+        ln_status status = ln_trainer_step(t, &p->batch, error);
         if (status != LN_OK) return status;
         if (t->step == 1) g->first_spread = spread_of(t, g, p->batch.n);
+        if (p->step == t->n_steps) g->spread = spread_of(t, g, p->batch.n);
         add_metrics(&p->train, &p->batch);
         p->lr = t->lr;
         p->total_step = t->step;
@@ -527,28 +512,56 @@ static ln_status run_epoch(ln_trainer *t, gauge *g, ln_progress *p, ln_error *er
         if (!tell(t, p))
             return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after step %zu of epoch %zu", p->step,
                            p->epoch);
+        status = ln_keeper_tick(t->keeper, false, error);
+        if (status != LN_OK) return status;
         start = ln_seconds_now(); /* what the caller shows is not training */
     }
     p->step = t->n_steps;
     return LN_OK;
 }
 
-static ln_status run_epochs(ln_trainer *t, gauge *g, ln_error *error) {
-    const size_t every = t->options.every > 0 ? t->options.every : 1;
-    ln_progress  p = {.n_epochs = t->options.epochs, .n_steps = t->n_steps};
-    t->validates = t->options.validation != NULL;
-    for (p.epoch = 1; p.epoch <= t->options.epochs && !p.stopped; p.epoch++) {
-        const ln_status status = run_epoch(t, g, &p, error);
+/* The first epoch with something left to do: after its last step it may still have to be measured. */
+static size_t epoch_to_run(const ln_trainer *t) {
+    return t->step == 0 ? 1 : (size_t)((t->step - 1) / t->n_steps) + 1 + t->now.epoch_done;
+}
+
+static ln_status run_epochs(ln_trainer *t, ln_gauge *g, ln_error *error) {
+    const size_t       every = t->options.every > 0 ? t->options.every : 1;
+    ln_progress *const p = &t->now;
+    p->n_epochs = t->options.epochs;
+    p->n_steps = t->n_steps;
+    for (p->epoch = epoch_to_run(t); p->epoch <= t->options.epochs && !p->stopped; p->epoch++) {
+        ln_status status = run_epoch(t, g, p, error);
         if (status != LN_OK) return status;
-        if (p.epoch % every != 0 && p.epoch < t->options.epochs) continue;
+        if (p->epoch % every != 0 && p->epoch < t->options.epochs) continue;
         ln_trainer_swap_average(t);
-        measure(t, g, &p);
-        const bool goes_on = tell(t, &p);
+        measure(t, g, p);
+        const bool goes_on = tell(t, p);
         ln_trainer_swap_average(t);
-        if (!goes_on && p.epoch < t->options.epochs && !p.stopped)
-            return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after epoch %zu", p.epoch);
+        if (!goes_on && p->epoch < t->options.epochs && !p->stopped)
+            return ln_fail(error, LN_E_INTERRUPTED, "training was stopped after epoch %zu", p->epoch);
+        status = ln_keeper_tick(t->keeper, true, error);
+        if (status != LN_OK) return status;
     }
     return LN_OK;
+}
+
+/* From the beginning, or from the checkpoint that is there, to the end, with the last checkpoint on the disk; also of a
+ * training that was broken off. After a step that was not finite the one before it stays. */
+static ln_status run_all(ln_trainer *t, ln_error *error) {
+    const ln_train_options *const o = &t->options;
+    ln_status                     status = o->checkpoint ? ln_keeper_new(t, error) : LN_OK;
+    t->validates = o->validation != NULL;
+    if (status == LN_OK && o->resume && access(o->checkpoint, F_OK) == 0)
+        status = ln_trainer_restore(t, o->checkpoint, error);
+    if (status != LN_OK) return status;
+    status = run_epochs(t, &t->gauge, error);
+    if (status != LN_OK && status != LN_E_INTERRUPTED) return status;
+    ln_error        found;
+    const ln_status kept = ln_keeper_settle(t->keeper, status != LN_OK, &found);
+    if (kept == LN_OK) return status;
+    if (error) *error = found;
+    return kept;
 }
 
 /* To choose by the test images is allowed, and said. */
@@ -567,15 +580,15 @@ ln_status ln_train(ln_model *model, const ln_data *data, const ln_train_options 
         if (error) *error = found;
         return found.status;
     }
-    gauge     g;
-    ln_status status = gauge_new(t, &g, error);
+    ln_gauge *const g = &t->gauge;
+    ln_status       status = gauge_new(t, g, error);
     if (status == LN_OK) {
         warn_of_test(t);
-        status = run_epochs(t, &g, error);
+        status = run_all(t, error);
     }
     ln_trainer_swap_average(t); /* for good */
     if (status == LN_OK && t->has_best) ln_copy_put_back(model, t->best);
-    gauge_free(t, &g);
+    gauge_free(t, g);
     ln_trainer_free(t);
     return status;
 }

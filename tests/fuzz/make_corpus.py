@@ -101,6 +101,12 @@ def main():
     put("safetensors", "overlap", safetensors({"a": tensor(0, 2), "b": tensor(4, 1)}, bytes(8)))
     put("safetensors", "deep", safetensors(b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", b""))
 
+    place = {"checkpoint": "1", "train.epochs": "3", "at.step": "12", "at.steps_per_epoch": "6", "at.epoch_done": "1",
+             "at.finished": "0", "own": "1", "own.0": "3ff0000000000000"}
+    put("checkpoint", "measured", safetensors({"__metadata__": place}, b""))
+    put("checkpoint", "within", safetensors(
+        {"__metadata__": {**place, "at.step": "7", "at.epoch_done": "0", "own": "0"}, "0.weight": tensor(0, 1)}, bytes(4)))
+
     put("csv", "kaggle.csv", b"label,pixel0,pixel1\n3,0,255\n1,9,17\n")
     put("csv", "points.csv", b"x,y,label\r\n0.5,-1.25,1\r\n-3e-2,.5,0\r\n")
     put("csv", "bare.csv", b"0,1,2.5\n1,1,3\n\n0,300,1e5")
