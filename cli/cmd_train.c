@@ -1,5 +1,7 @@
 /* cmd_train.c: linnet train RECIPE. */
 #include "cli.h"
+#include "machine.h"
+#include "program.h"
 #include "progress.h"
 #include "recipe.h"
 #include "run_folder.h"
@@ -9,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { PICTURE_SECONDS = 60 }; /* that the end of a run waits for its pictures */
 
 /* A signal handler can reach nothing else: set by Ctrl-C, read after each step. */
 static volatile sig_atomic_t stop_asked;
@@ -63,6 +67,7 @@ typedef struct training {
     ln_checkpoint found;    /* resumes: what there is; step 0: nothing */
     ln_error      io_error; /* of a callback */
     bool          began;    /* a step was taken */
+    long          drawing;  /* the process that draws the pictures, or -1 */
 } training;
 
 static double whole(const training *t, recipe_key key) { return t->recipe.item[key].number; }
@@ -136,10 +141,11 @@ static bool is_printable(const char *name) {
 static bool is_plain(const char *name) { return is_printable(name) && text_is_utf8(name, strlen(name)); }
 
 /* The resolved recipe, as runs/NAME/recipe.yaml has it. */
-static text resolved_recipe(const training *t) {
+static text resolved_recipe(training *t) {
     text resolved = {0};
-    text_add(&resolved, "# %s with all its values, as used by %s\n",
-             is_plain(t->recipe.file) ? t->recipe.file : "A recipe", ln_version());
+    text_add(&resolved, "# %s with all its values, as used by %s, %d threads (%s) of %s\n",
+             is_plain(t->recipe.file) ? t->recipe.file : "A recipe", ln_version(), ln_context_threads(t->context),
+             ln_context_isa(t->context), machine_processor(&t->recipe.owner));
     recipe_print(&t->recipe, &resolved);
     return resolved;
 }
@@ -318,6 +324,7 @@ static void print_result(const training *t) {
     if (t->kept.best_epoch > 0)
         printf("the weights of epoch %.0f, whose val_accuracy is the best, in %s\n", t->kept.best_epoch, t->run.best);
     printf("weights in %s\n", t->run.last);
+    if (t->drawing > 0) printf("pictures in %s/pictures\n", t->run.path);
     printf("%.0f %s image%s, %.0f correct (%.2f %%)\n", m->n,
            t->data.test         ? "test"
            : t->data.validation ? "validation"
@@ -330,6 +337,26 @@ static int say_broken(const training *t, const ln_error *error) {
     if (access(t->run.checkpoint, F_OK) != 0) return say_error(error);
     return say("%s; the last checkpoint is whole: linnet train --resume %s goes on from it", error->message,
                t->run.path);
+}
+
+/* Pictures are drawn by a program of their own, from what lies in the folder, when all is written and said. Its files
+ * appear whole or not at all, and so it may be left behind. */
+static void start_pictures(training *t) {
+    const char *const words[] = {"plot", "what=all", "--", t->run.path, NULL};
+    if (whole(t, KEY_train_pictures) <= 0) return;
+    t->drawing = program_start("plot", words, &t->recipe.owner);
+    if (t->drawing < 0)
+        say("warning: no pictures are drawn: linnet-plot is not beside linnet, or cannot be started (pictures=false "
+            "asks "
+            "for none)");
+}
+
+static void wait_for_pictures(const training *t) {
+    if (t->drawing <= 0) return;
+    stop_asked = 0; /* from here on a signal ends the waiting */
+    const int status = program_wait(t->drawing, PICTURE_SECONDS, &stop_asked);
+    if (status < 0) say("the pictures are still being drawn, into %s/pictures", t->run.path);
+    else if (status != STATUS_OK) say("not all pictures could be drawn: linnet plot %s what=all says why", t->run.path);
 }
 
 /* Saves what there is and says how it ended. */
@@ -349,8 +376,11 @@ static int finish(training *t, ln_status status, const ln_error *error) {
     if (status == LN_E_NOT_FINITE)
         return say("%s; the weights before that step are in %s", error->message, t->run.last);
     if (status != LN_OK) return say("%s; the weights so far are in %s", error->message, t->run.last);
-    if (!t->began) printf("%s was finished before: nothing was left to do\n", t->run.path);
+    if (t->began) start_pictures(t);
+    else printf("%s was finished before: nothing was left to do\n", t->run.path);
     print_result(t);
+    fflush(stdout);
+    wait_for_pictures(t);
     return STATUS_OK;
 }
 
@@ -389,8 +419,10 @@ static int run(const arguments *a) {
     if (!good_name(name))
         return say_usage(a->verb, "name=%s: the name of a folder, not blank, without '/' and control characters", name);
     if (project && !*project) return say_usage(a->verb, "project=: the folder that run folders are made in");
-    training t = {
-        .recipe.verb_keys = a->verb->keys, .run = {.csv = -1, .board = -1}, .resumes = has_flag(a, "--resume")};
+    training t = {.recipe.verb_keys = a->verb->keys,
+                  .run = {.csv = -1, .board = -1},
+                  .resumes = has_flag(a, "--resume"),
+                  .drawing = -1};
     ln_error error = {0};
     int      status = t.resumes ? may_resume(a) : STATUS_OK;
     if (status != STATUS_OK) return status;
@@ -416,7 +448,7 @@ const verb verb_train = {
             "as used), results.csv (a row an epoch, or as train.every and train.log_steps\n"
             "say), weights/last.safetensors and, when the recipe splits off validation\n"
             "images, weights/best.safetensors (of the highest val_accuracy; among equals of\n"
-            "the lowest val_loss).\n"
+            "the lowest val_loss), and pictures/ (see linnet plot; train.pictures: false: none).\n"
             "\n"
             "results.csv has the columns epoch (empty in the rows of train.log_steps), step\n"
             "(counted through all epochs), seconds (of training in this epoch so far), lr (of\n"

@@ -141,15 +141,14 @@ static bool is_section(const char *word) {
     return false;
 }
 
-/* Says that there is no such key, and which of words is near; the recipe's keys come first in them. */
+/* Says that there is no such key, and which of words is near. */
 static bool refuse_key(recipe *r, const assignment *a, const char *word, const char *const *words, size_t n,
                        ln_error *error) {
     text keys = {0};
-    for (size_t k = 0; k < KEY_COUNT; k++) text_add(&keys, "%s%s", k ? ", " : "", words[k]);
     for (size_t i = 0; r->verb_keys && r->verb_keys[i]; i++)
-        text_add(&keys, "%s%s", i ? ", " : "; the verb's own: ", r->verb_keys[i]);
-    fail_here(r, a, error, "unknown key '%.40s'%s (a recipe's keys are %s)", word,
-              recipe_hint(&r->owner, word, words, n), keys.bytes);
+        text_add(&keys, "%s%s", i ? ", " : "; the verb's own are ", r->verb_keys[i]);
+    fail_here(r, a, error, "unknown key '%.40s'%s (linnet help recipe lists a recipe's keys%s)", word,
+              recipe_hint(&r->owner, word, words, n), keys.n ? keys.bytes : "");
     text_free(&keys);
     return false;
 }

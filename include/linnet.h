@@ -473,6 +473,20 @@ LN_API ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t b
                                   void (*progress)(void *user, size_t n_done, size_t n), void *user, ln_error *error);
 LN_API void      ln_check_free(ln_check *check);
 
+/* A look inside, for pictures and study: what images first to first + n - 1 of data are behind every layer, as in a
+ * prediction, or, with training, as in a training step, which takes labels and has gradients of its loss. All of it is
+ * held until ln_trace_free; nothing is learnt. model must outlive it. */
+typedef struct ln_trace ln_trace;
+LN_API ln_trace *ln_trace_new(ln_model *model, const ln_data *data, size_t first, size_t n, bool training,
+                              ln_error *error);
+LN_API void      ln_trace_free(ln_trace *trace);
+/* n × c × h × w of the layer's output (c, h, w of ln_model_layer); -1 is the input. Gradients are 0 where no layer that
+ * learns lies before. */
+LN_API ln_status ln_trace_values(const ln_trace *trace, ln_layer layer, float *values, ln_error *error);
+LN_API ln_status ln_trace_gradients(const ln_trace *trace, ln_layer layer, float *gradients, ln_error *error);
+/* The gradient of ln_model_parameter(model, i), of as many elements; 0 for one that is not learned. */
+LN_API ln_status ln_trace_parameter(const ln_trace *trace, size_t i, float *gradients, ln_error *error);
+
 /* The machine's limit: fused multiply-adds of the context's instruction set on n_threads, best of several short
  * runs, in FLOP/s (an fma counts 2). */
 LN_API ln_status ln_measure_fma_peak(ln_context *context, int n_threads, double *flops, ln_error *error);

@@ -87,7 +87,10 @@ static void list_places(places *p, const char *folder) {
         char *slash = strrchr(self, '/');
         if (slash) *slash = '\0';
         add_place(p, self, "/../data");
-        add_place(p, self, "/../share/linnet/data");
+        static const char inner[] = "/libexec/linnet"; /* where the command's other programs lie */
+        const size_t      length = strlen(self), tail = sizeof inner - 1;
+        const bool        is_inner = length >= tail && strcmp(self + length - tail, inner) == 0;
+        add_place(p, self, is_inner ? "/../../share/linnet/data" : "/../share/linnet/data");
     }
     add_place(p, LN_DATA_DIR, "");
 }

@@ -149,6 +149,16 @@ static inline size_t ln_slot_lanes(const ln_slot *t) {
     return t->shape.c * (t->shape.h + 2 * (size_t)t->halo.h) * (t->shape.w + 2 * (size_t)t->halo.w);
 }
 
+/* Where value i of a tensor in lanes lies, counted in reals: i goes image by image, c, h, w. */
+static inline size_t ln_slot_place(const ln_slot *t, size_t i) {
+    const ln_shape s = t->shape;
+    const size_t each = ln_shape_count(s), image = i / each, c = i % each / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
+    const size_t row = s.w + 2 * (size_t)t->halo.w, rows = s.h + 2 * (size_t)t->halo.h;
+    const size_t lane =
+        image / LN_LANES * ln_slot_lanes(t) + (c * rows + h + (size_t)t->halo.h) * row + w + (size_t)t->halo.w;
+    return lane * LN_LANES + image % LN_LANES;
+}
+
 /* Sums of squares are taken by pieces of so many elements, and these added in their order: bits depend on no thread. */
 enum { LN_SQUARES = 4096 };
 static inline size_t ln_squares_of(const ln_param *param) { return (param->count + LN_SQUARES - 1) / LN_SQUARES; }

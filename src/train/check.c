@@ -170,21 +170,11 @@ typedef struct movable {
     const ln_slot *value_slot, *gradient_slot; /* NULL for parameters: values lie in a row */
 } movable;
 
-/* Where value i of an input lies: i counts image by image, c, h, w. */
-static size_t place_in(const ln_slot *slot, size_t i) {
-    const ln_shape s = slot->shape;
-    const size_t each = ln_shape_count(s), image = i / each, c = i % each / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
-    const size_t row = s.w + 2 * (size_t)slot->halo.w, rows = s.h + 2 * (size_t)slot->halo.h;
-    const size_t lane =
-        image / LN_LANES * ln_slot_lanes(slot) + (c * rows + h + (size_t)slot->halo.h) * row + w + (size_t)slot->halo.w;
-    return lane * LN_LANES + image % LN_LANES;
-}
-
 static double *value_at(const movable *m, size_t i) {
-    return &m->values[m->value_slot ? place_in(m->value_slot, i) : i];
+    return &m->values[m->value_slot ? ln_slot_place(m->value_slot, i) : i];
 }
 static double gradient_at(const movable *m, size_t i) {
-    return m->gradients[m->gradient_slot ? place_in(m->gradient_slot, i) : i];
+    return m->gradients[m->gradient_slot ? ln_slot_place(m->gradient_slot, i) : i];
 }
 
 /* Infinite where either is not finite. */
@@ -384,7 +374,7 @@ typedef struct spread {
 /* Value (c, h, w) of image i. */
 static double float_at(const ln_slot *slot, const float *values, size_t image, size_t c, size_t hw) {
     const ln_shape s = slot->shape;
-    return (double)values[place_in(slot, image * ln_shape_count(s) + c * s.h * s.w + hw)];
+    return (double)values[ln_slot_place(slot, image * ln_shape_count(s) + c * s.h * s.w + hw)];
 }
 
 static spread spread_of(const ln_slot *slot, const float *values, size_t n, const ends *e) {

@@ -113,6 +113,10 @@ def main():
     put("csv", "quoted.csv", b"\xef\xbb\xbf\"a,b\";\"label\"\n \"1\" ;\"2\"\n")
     put("csv", "zipped.csv.gz", gzip.compress(b"a\tb\n1\t2\n", mtime=0))
 
+    put("results", "plain.csv", b"epoch,step,train_loss\n,4,2.5\n1,5,2.25e-1\n")
+    put("results", "strange.csv", b"a , b_2\r\n nan,\r\n\r\n-inf , 0x1p-3")
+    put("results", "ragged.csv", b"a,b\n1,2,3\n")
+
     put("npz", "bytes.npy", npy("|u1", "(2, 3)", bytes(6)))
     put("npz", "floats.npy", npy("<f8", "(1, 2, 1, 3)", bytes(48), version=2))
     put("npz", "fortran.npy", npy("<i4", "(2, 2)", bytes(16), order=True))

@@ -1,0 +1,108 @@
+/* confusion.c: a row for each label, a column for each answer: how many, and which share of the label's images. */
+#include "picture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    EDGE = 44,
+    MOST_NAME = 90,
+    TOP = CHART_HEAD + 60,
+    WORDS = 12,
+    NUMBERS = 26
+}; /* classes whose cells have room for shares; counts */
+
+/* Blue for what is right, orange for what is not; by the root of the share, so that rare mistakes are seen. */
+static int cell_color(uint64_t count, uint64_t of, bool right) {
+    const double share = of ? (double)count / (double)of : 0, least = count ? 0.12 : 0;
+    return (int)mixed_color(COLOR_PAPER, style_color(right ? 0 : 1), least + 0.73 * sqrt(share));
+}
+
+static void draw_cell(canvas *c, box b, uint64_t count, uint64_t of, bool right, size_t k) {
+    pool         owner = {0};
+    const double share = of ? (double)count / (double)of : 0;
+    const bool   dark = share > 0.45;
+    font         f = {.size = k <= WORDS ? 14 : 10,
+                      .bold = k <= WORDS,
+                      .color = dark ? COLOR_PAPER : COLOR_INK,
+                      .anchor = ANCHOR_MIDDLE};
+    canvas_rect(c, b, cell_color(count, of, right), k <= 64 ? COLOR_GRID : COLOR_NONE);
+    const double x = b.x + b.w / 2, y = b.y + b.h / 2;
+    if (count > 0 && k <= NUMBERS)
+        canvas_text(c, x, k <= WORDS ? y - 8 : y, f, pool_format(&owner, "%llu", (unsigned long long)count));
+    f.size = 11, f.bold = false;
+    if (count > 0 && k <= WORDS)
+        canvas_text(c, x, y + 10, f, pool_format(&owner, share < 0.1 ? "%.2f %%" : "%.1f %%", 100 * share));
+    pool_free(&owner);
+}
+
+static void draw_names(canvas *c, const subject *s, size_t k, double side, double left) {
+    pool         owner = {0};
+    const size_t each = side < 14 ? (size_t)(14 / side) + 1 : 1;
+    font         row = {.size = 13, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_END}, column = row;
+    column.anchor = ANCHOR_MIDDLE;
+    if (side < 20) row.size = column.size = 10;
+    const double end = side * (double)k;
+    for (size_t i = 0; i < k; i += each) {
+        const double middle = side * ((double)i + 0.5);
+        const char  *name = class_name(s->model, i, &owner);
+        canvas_text_within(c, left - 8, TOP + middle, row, left - EDGE, name);
+        canvas_text_within(c, left + middle, TOP - 12, column, side * (double)each - 2, name);
+    }
+    const font axis = {.size = 14, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
+    font       up = axis;
+    up.upright = true;
+    canvas_text(c, left + end / 2, TOP - 36, axis, "answer");
+    canvas_text(c, 16, TOP + end / 2, up, "label");
+    pool_free(&owner);
+}
+
+/* Where the cells begin, behind the longest name. */
+static double left_of(const subject *s, size_t k) {
+    canvas *const measure = canvas_new(1, 1, true);
+    double        most = 0;
+    pool          owner = {0};
+    for (size_t i = 0; i < k; i++) {
+        const double width =
+            canvas_text_width(measure, (font){.size = 13, .bold = true}, class_name(s->model, i, &owner));
+        if (width > most) most = width;
+    }
+    pool_free(&owner);
+    canvas_free(measure);
+    return EDGE + 4 + (most < MOST_NAME ? most : MOST_NAME);
+}
+
+static const char *more_of(const subject *s, const ln_metrics *m, pool *owner) {
+    return pool_format(owner, "%s · %s %s · %.2f %% correct · blue: right, orange: wrong", subject_name(s),
+                       text_count(owner, m->n), s->said, 100 * m->accuracy);
+}
+
+static canvas *draw(const subject *s, bool svg, ln_error *error) {
+    const size_t k = ln_model_class_count(s->model);
+    const double side = k <= 4 ? 120 : k <= WORDS ? 62 : k <= NUMBERS ? 36 : 760.0 / (double)k, size = side * (double)k;
+    const double left = left_of(s, k);
+    uint64_t *const confusion = take(k * k, sizeof *confusion);
+    ln_metrics      m;
+    pool            owner = {0};
+    canvas         *c = NULL;
+    if (ln_evaluate(s->model, s->images, 64, &m, confusion, error) == LN_OK) {
+        c = canvas_new(left + (size < 480 ? 480 : size) + 30, TOP + size + 30, svg);
+        chart_heading(c, "Which answers the labels get", more_of(s, &m, &owner));
+        draw_names(c, s, k, side, left);
+        for (size_t i = 0; i < k; i++) {
+            uint64_t of = 0;
+            for (size_t j = 0; j < k; j++) of += confusion[i * k + j];
+            canvas_begin(c, "row", class_name(s->model, i, &owner));
+            for (size_t j = 0; j < k; j++)
+                draw_cell(c, (box){left + (double)j * side, TOP + (double)i * side, side, side}, confusion[i * k + j],
+                          of, i == j, k);
+            canvas_end(c);
+        }
+    }
+    free(confusion);
+    pool_free(&owner);
+    return c;
+}
+
+const picture picture_confusion = {.what = "confusion", .unseen = true, .refuse = needs_labels, .draw = draw};

@@ -1,0 +1,169 @@
+/* picture.c: what pictures are drawn of, and what they share. */
+#include "picture.h"
+#include "images.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PICTURE(name) &picture_##name,
+const picture *const pictures[] = {
+#include "pictures.def"
+    NULL};
+#undef PICTURE
+
+const picture *picture_find(const char *what) {
+    for (size_t i = 0; pictures[i]; i++)
+        if (strcmp(pictures[i]->what, what) == 0) return pictures[i];
+    return NULL;
+}
+
+canvas *no_picture(ln_error *error, ln_status status, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    vsnprintf(error->message, sizeof error->message, format, list);
+    va_end(list);
+    error->status = status;
+    return NULL;
+}
+
+/* ----------------------------------------------------------------- subjects */
+
+bool is_run(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+const char *subject_name(const subject *s) { return s->run ? s->run : s->weights; }
+
+/* runs/1/ and runs/1 are one. */
+static const char *without_slash(pool *owner, const char *path) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    return pool_copy(owner, path, n);
+}
+
+/* A network is built for it again, as opening the data says how they are prepared, which the weights know. */
+static bool open_recipe(subject *s, ln_error *error) {
+    const char *const path = pool_format(&s->owner, "%s/recipe.yaml", s->run);
+    if (!recipe_read(&s->recipe, path, NULL, 0, error)) return false;
+    ln_model  *built = recipe_model(&s->recipe, s->context, error);
+    const bool good = built && recipe_open(&s->recipe, s->context, built, &s->data, error);
+    ln_model_free(built);
+    if (!good) return false;
+    s->images = s->data.test ? s->data.test : s->data.validation ? s->data.validation : s->data.train;
+    s->set = s->data.test ? "test" : s->data.validation ? "validation" : "training";
+    s->said = pool_format(&s->owner, "%s images", s->set);
+    s->seen = s->images == s->data.train;
+    return true;
+}
+
+static bool open_images(subject *s, const char *images, ln_error *error) {
+    s->opened = ln_data_open(s->context, images, "test", NULL, error);
+    if (!s->opened) return false;
+    images_fit(s->opened, s->model);
+    if (ln_data_describe(s->opened).has_labels && !images_keep_known(s->opened, s->model, error)) return false;
+    s->images = s->opened;
+    s->said = pool_copy(&s->owner, images, strlen(images));
+    return true;
+}
+
+/* runs/1/pictures for runs/1/weights/last.safetensors. */
+static const char *pictures_beside(pool *owner, const char *weights) {
+    static const char tail[] = "weights/";
+    const char *const slash = strrchr(weights, '/');
+    const size_t      n = slash ? (size_t)(slash + 1 - weights) : 0, m = sizeof tail - 1;
+    const bool        in_run = n >= m && memcmp(weights + n - m, tail, m) == 0 && (n == m || weights[n - m - 1] == '/');
+    return in_run ? pool_format(owner, "%.*spictures", (int)(n - m), weights) : NULL;
+}
+
+bool subject_open(subject *s, const char *path, const char *images, ln_error *error) {
+    if (is_run(path)) {
+        s->run = without_slash(&s->owner, path);
+        s->weights = pool_format(&s->owner, "%s/weights/last.safetensors", s->run);
+        s->pictures = pool_format(&s->owner, "%s/pictures", s->run);
+    } else {
+        s->weights = path;
+        s->pictures = pictures_beside(&s->owner, path);
+    }
+    s->model = ln_model_load(s->context, s->weights, error);
+    if (!s->model) return false;
+    return images ? open_images(s, images, error) : !s->run || open_recipe(s, error);
+}
+
+void subject_close(subject *s) {
+    ln_data_free(s->opened);
+    recipe_data_free(&s->data);
+    ln_model_free(s->model);
+    recipe_free(&s->recipe);
+    pool_free(&s->owner);
+    *s = (subject){0};
+}
+
+const char *needs_images(const subject *s) {
+    return s->images ? NULL : "there are no images: name some behind the weights, such as mnist:test";
+}
+
+const char *needs_labels(const subject *s) {
+    const char *const reason = needs_images(s);
+    if (reason || ln_data_describe(s->images).has_labels) return reason;
+    return "the images have no labels";
+}
+
+const char *layer_words(const ln_layer_info *layer, pool *owner) {
+    const char *const init = strstr(layer->line, " init=");
+    const int         n = init ? (int)(init - layer->line) : (int)strlen(layer->line);
+    return pool_format(owner, "%s  %.*s", layer->name, n, layer->line);
+}
+
+/* ------------------------------------------------------------------- pixels */
+
+uint32_t mixed_color(int a, int b, double share) {
+    uint32_t color = 0;
+    for (int shift = 16; shift >= 0; shift -= 8) {
+        const double from = a >> shift & 255, to = b >> shift & 255;
+        color |= (uint32_t)(from + share * (to - from) + 0.5) << shift;
+    }
+    return color;
+}
+
+uint32_t two_sided_color(double value) {
+    const double size = value < 0 ? -value : value;
+    return mixed_color(COLOR_PAPER, style_color(value < 0 ? 0 : 1), size > 1 ? 1 : size == size ? size : 0);
+}
+
+void two_sided_key(canvas *c, double x, double y, const char *words) {
+    enum { STEPS = 64 };
+    const font f = {.size = 12, .color = COLOR_DIM};
+    uint32_t   pixels[STEPS];
+    for (size_t i = 0; i < STEPS; i++) pixels[i] = two_sided_color(2.0 * (double)i / (STEPS - 1) - 1);
+    canvas_image(c, (box){x, y - 6, 120, 12}, pixels, STEPS, 1, true);
+    canvas_rect(c, (box){x, y - 6, 120, 12}, COLOR_NONE, COLOR_DIM);
+    canvas_text(c, x + 130, y, f, words);
+}
+
+static double stored(const ln_data_info *info, const void *values, size_t i) {
+    return info->is_float ? (double)((const float *)values)[i] : (double)((const uint8_t *)values)[i];
+}
+
+void image_pixels(const ln_data *data, size_t i, uint32_t *pixels) {
+    const ln_data_info info = ln_data_describe(data);
+    const void *const  values = ln_data_image(data, i);
+    const size_t       area = info.h * info.w;
+    double             low = 0, high = 255;
+    for (size_t k = 0; info.is_float && k < info.c * area; k++) {
+        const double v = stored(&info, values, k);
+        if (k == 0 || v < low) low = v;
+        if (k == 0 || v > high) high = v;
+    }
+    for (size_t k = 0; k < area; k++) {
+        pixels[k] = 0;
+        for (size_t shift = 0; shift < 3; shift++) {
+            const size_t channel = info.c == 3 ? shift : 0;
+            const double share = high > low ? (stored(&info, values, channel * area + k) - low) / (high - low) : 0;
+            pixels[k] |= (uint32_t)(255 * (share > 0 ? share : 0) + 0.5) << (16 - 8 * shift);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/* picture.h: what a picture is drawn of, and the list of pictures (pictures.def): one file and one line each. */
+#ifndef LN_CLI_PLOT_PICTURE_H
+#define LN_CLI_PLOT_PICTURE_H
+
+#include "chart.h"
+#include "cli.h"
+#include "recipe.h"
+
+/* A run, or weights and images. */
+typedef struct subject {
+    pool        owner;
+    ln_context *context;
+    const char *run;      /* "runs/1", or NULL */
+    const char *weights;  /* the file */
+    const char *pictures; /* the folder that pictures go to when nobody says where; NULL: the current one */
+    recipe      recipe;   /* of a run */
+    recipe_data data;     /* of a run */
+    ln_data    *opened;   /* IMAGES */
+    ln_data    *images;   /* what is measured on; NULL: there is nothing */
+    const char *said;     /* "test images", or IMAGES as given */
+    const char *set;      /* "test", "validation", "training", or NULL: of IMAGES */
+    bool        seen;     /* they are what the network was trained on */
+    ln_model   *model;
+    size_t      image;    /* image=N */
+} subject;
+
+/* Opens a run's folder or a file of weights, with images (may be NULL). False on error; subject_close it in any
+ * case. */
+bool subject_open(subject *s, const char *path, const char *images, ln_error *error);
+void subject_close(subject *s);
+/* "runs/1" or the weights' name. */
+const char *subject_name(const subject *s);
+/* Is this a run's folder? */
+bool is_run(const char *path);
+
+typedef struct picture {
+    const char *what;    /* "confusion" */
+    bool        unseen;  /* of what=all only where there are images that were not trained on */
+    const char *(*refuse)(const subject *s); /* why there is nothing to draw, a sentence's end; NULL: there is */
+    canvas *(*draw)(const subject *s, bool svg, ln_error *error); /* NULL on error */
+} picture;
+
+#define PICTURE(name) extern const picture picture_##name;
+#include "pictures.def"
+#undef PICTURE
+extern const picture *const pictures[]; /* NULL-terminated */
+const picture *picture_find(const char *what);
+
+/* Curves of runs (or of one): x, y as the verb's keys, or NULL. */
+canvas *curves_draw(const char *const *runs, size_t n, const char *x, const char *y, bool svg, ln_error *error);
+
+/* Why not, for several pictures: without images, or without labels. */
+const char *needs_images(const subject *s);
+const char *needs_labels(const subject *s);
+
+/* w × h pixels of image i of data: grey, or colours where it has three channels; the darkest value black, the lightest
+ * white (bytes: 0 and 255). */
+void image_pixels(const ln_data *data, size_t i, uint32_t *pixels);
+/* value as a colour: -1 blue, 0 white, 1 orange. */
+uint32_t two_sided_color(double value);
+/* a + share * (b - a), of colours. */
+uint32_t mixed_color(int a, int b, double share);
+/* A layer's line without what only its first weights were drawn by. */
+const char *layer_words(const ln_layer_info *layer, pool *owner);
+/* A bar that says what two_sided_color means, ±most. */
+void two_sided_key(canvas *c, double x, double y, const char *words);
+
+/* Fills the error. Returns NULL, for drawing functions. */
+canvas *no_picture(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

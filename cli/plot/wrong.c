@@ -1,0 +1,94 @@
+/* wrong.c: images that are answered wrongly, the surest answers first: label, answer, probability. */
+#include "picture.h"
+
+#include <stdlib.h>
+
+enum { COLUMNS = 8, MOST = 32, CELL_W = 118, CELL_H = 148, SIDE = 96, LEFT = 20 };
+
+typedef struct mistake {
+    size_t image, label, answer;
+    float  probability;
+} mistake;
+
+static size_t largest(const float *values, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[best]) best = i;
+    return best;
+}
+
+/* Puts it in its place among the n surest; the number of these. */
+static size_t keep(mistake *list, size_t n, mistake m) {
+    if (n == MOST && m.probability <= list[n - 1].probability) return n;
+    size_t at = n < MOST ? n++ : n - 1;
+    for (; at > 0 && list[at - 1].probability < m.probability; at--) list[at] = list[at - 1];
+    list[at] = m;
+    return n;
+}
+
+static size_t find(const subject *s, const float *probabilities, mistake *list, size_t *n_wrong) {
+    const size_t n = ln_data_describe(s->images).n, k = ln_model_class_count(s->model);
+    size_t       kept = 0;
+    *n_wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float *const p = probabilities + i * k;
+        const size_t       answer = largest(p, k), label = (size_t)ln_data_label(s->images, i);
+        if (answer == label) continue;
+        ++*n_wrong;
+        kept = keep(list, kept, (mistake){i, label, answer, p[answer]});
+    }
+    return kept;
+}
+
+static void draw_mistake(canvas *c, const subject *s, const mistake *m, double x, double y) {
+    const ln_data_info info = ln_data_describe(s->images);
+    uint32_t *const    pixels = take(info.h * info.w, sizeof *pixels);
+    pool               owner = {0};
+    const double       longer = (double)(info.h > info.w ? info.h : info.w);
+    const double       w = SIDE * (double)info.w / longer, h = SIDE * (double)info.h / longer;
+    const font         f = {.size = 12, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
+    font               small = f;
+    small.size = 11, small.bold = false, small.color = COLOR_DIM;
+    canvas_begin(c, "wrong", pool_format(&owner, "image %zu", m->image));
+    image_pixels(s->images, m->image, pixels);
+    canvas_image(c, (box){x + (CELL_W - w) / 2, y + (SIDE - h) / 2, w, h}, pixels, info.w, info.h, false);
+    canvas_text_within(c, x + CELL_W / 2.0, y + SIDE + 13, f, CELL_W - 4,
+                       pool_format(&owner, "is %s, said %s", class_name(s->model, m->label, &owner),
+                                   class_name(s->model, m->answer, &owner)));
+    canvas_text(c, x + CELL_W / 2.0, y + SIDE + 30, small,
+                pool_format(&owner, "%.1f %%  (no. %zu)", 100 * (double)m->probability, m->image));
+    canvas_end(c);
+    free(pixels);
+    pool_free(&owner);
+}
+
+static canvas *draw(const subject *s, bool svg, ln_error *error) {
+    const size_t n = ln_data_describe(s->images).n, k = ln_model_class_count(s->model);
+    float *const probabilities = take(n * k, sizeof *probabilities);
+    mistake      list[MOST];
+    size_t       n_wrong = 0;
+    pool         owner = {0};
+    canvas      *c = NULL;
+    if (ln_predict(s->model, s->images, 64, NULL, probabilities, error) == LN_OK) {
+        const size_t kept = find(s, probabilities, list, &n_wrong), rows = (kept + COLUMNS - 1) / COLUMNS;
+        c = canvas_new(2 * LEFT + COLUMNS * CELL_W, CHART_HEAD + 14 + CELL_H * (double)rows, svg);
+        chart_heading(c, "Wrong answers, the surest first",
+                      pool_format(&owner, "%s · %zu of %s %s are wrong%s", subject_name(s), n_wrong,
+                                  text_count(&owner, n), s->said,
+                                  kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : ""));
+        for (size_t i = 0; i < kept; i++)
+            draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * CELL_W),
+                         CHART_HEAD + 10 + (double)(i / COLUMNS * CELL_H));
+    }
+    free(probabilities);
+    pool_free(&owner);
+    return c;
+}
+
+static const char *refuse(const subject *s) {
+    const char *const reason = needs_labels(s);
+    const size_t      area = reason ? 2 : ln_data_describe(s->images).h * ln_data_describe(s->images).w;
+    return !reason && area < 2 ? "its images are single points, no pictures" : reason;
+}
+
+const picture picture_wrong = {.what = "wrong", .unseen = true, .refuse = refuse, .draw = draw};
