@@ -31,14 +31,14 @@ typedef struct sheet {
 static uint8_t shade(const data_stats *s, const void *image, size_t at) {
     if (!s->info.is_float) return ((const uint8_t *)image)[at];
     const double x = (double)((const float *)image)[at], range = s->high - s->low;
-    return range > 0 ? (uint8_t)((x - s->low) / range * 255 + 0.5) : 0;
+    return range > 0 ? (uint8_t)((long)((x - s->low) / range * 510 + 1) / 2) : 0; /* rounded */
 }
 
 /* Of one channel where there are three; else the mean over all. */
 static uint8_t pixel(const sheet *t, const void *image, size_t channel, size_t y, size_t x) {
     const ln_data_info *const i = &t->stats->info;
     size_t                    sum = 0;
-    if (t->channels == 3) return shade(t->stats, image, (channel * i->h + y) * i->w + x);
+    if (t->channels == 3 || i->c < 1) return shade(t->stats, image, (channel * i->h + y) * i->w + x);
     for (size_t c = 0; c < i->c; c++) sum += shade(t->stats, image, (c * i->h + y) * i->w + x);
     return (uint8_t)((sum + i->c / 2) / i->c);
 }

@@ -75,7 +75,7 @@ static size_t work_bytes(const void *args, const ln_frame *f) {
 /* Weights of the blur to one side, their sum over both being `sum`. */
 static void weights(const nodes *n, double sigma, double sum, float k[MOST_RADIUS + 1]) {
     const double each = (double)n->s / sigma;
-    double       value[MOST_RADIUS + 1], all = 0;
+    double       value[MOST_RADIUS + 1] = {0}, all = 0;
     for (size_t r = 0; r <= n->radius; r++) {
         const double x = (double)r * each;
         value[r] = ln_exp_double(-0.5 * x * x);
@@ -151,7 +151,7 @@ static void change(const void *args, const ln_frame *f, ln_random *random, const
     const ln_warp             warp = ln_warp_of(f, from, work);
     float *const              room = (float *)(void *)((unsigned char *)work + whole_lines(ln_warp_bytes(f)));
     float *const u = room + field_floats(&n, 0), *const v = u + n.h * f->w;
-    float k[MOST_RADIUS + 1];
+    float k[MOST_RADIUS + 1] = {0};
     weights(&n, a->sigma, gain(&n, a->sigma) * ln_sqrt(a->alpha / (double)n.s), k);
     draw(&n, random, k, f->w, room, u);
     draw(&n, random, k, f->w, room, v);

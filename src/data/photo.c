@@ -64,7 +64,7 @@ static bool ink_is_light(const photo *p) {
         for (size_t q = 0; q < p->w; q++) {
             const size_t top = r > reach ? r - reach : 0, bottom = ln_least(p->h - 1, r + reach);
             const size_t left = q > reach ? q - reach : 0, right = ln_least(p->w - 1, q + reach);
-            size_t       sum = 0, n = 0;
+            size_t       sum = p->grey[r * p->w + q], n = 1;
             for (size_t y = top; y <= bottom; y += 4)
                 for (size_t x = left; x <= right; x += 4, n++) sum += p->grey[y * p->w + x];
             count[LEVELS + p->grey[r * p->w + q] - sum / n]++;
@@ -186,7 +186,8 @@ static void clean(photo *p, uint8_t *ink, unsigned level) {
     extreme(p, p->paper, 1, true); /* the digit and one pixel around it */
     for (size_t i = 0; i < p->n; i++) {
         const double value = full > floor ? 255 * ((double)ink[i] - floor) / (full - floor) : 255;
-        ink[i] = !p->paper[i] || value < 0 ? 0 : value > 255 ? 255 : (uint8_t)(value + 0.5);
+        const long   whole = (long)(value * 2 + 1) / 2; /* rounded */
+        ink[i] = !p->paper[i] || value < 0 ? 0 : whole > 255 ? 255 : (uint8_t)whole;
     }
 }
 

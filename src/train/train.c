@@ -552,7 +552,7 @@ static ln_status run_all(ln_trainer *t, ln_error *error) {
     const ln_train_options *const o = &t->options;
     ln_status                     status = o->checkpoint ? ln_keeper_new(t, error) : LN_OK;
     t->validates = o->validation != NULL;
-    if (status == LN_OK && o->resume && access(o->checkpoint, F_OK) == 0)
+    if (status == LN_OK && o->resume && o->checkpoint && access(o->checkpoint, F_OK) == 0)
         status = ln_trainer_restore(t, o->checkpoint, error);
     if (status != LN_OK) return status;
     status = run_epochs(t, &t->gauge, error);
