@@ -380,8 +380,8 @@ static canvas *draw_standard(curves *c, bool svg) {
     if (legend > 0) chart_legend(sheet, SIDE + 8, CHART_HEAD + 12, width - 2 * SIDE, names, c->n_runs, false);
     for (size_t i = 0; i < (unseen ? 4 : 2); i++)
         draw_standard_panel(c, sheet, &plans[i],
-                            (box){(double)(i % 2) * PANEL_W, CHART_HEAD + legend + 4 + (double)(i / 2) * PANEL_H,
-                                  PANEL_W, PANEL_H - 8});
+                            (box){(double)(i % 2) * PANEL_W,
+                                  CHART_HEAD + legend + 4 + (double)(i - i % 2) / 2 * PANEL_H, PANEL_W, PANEL_H - 8});
     return sheet;
 }
 

@@ -66,7 +66,7 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     const double       side = n_channels > 1 ? 56 : n <= 12 ? 130 : n <= 64 ? 84 : 48, most = largest(&p);
     const double       w = side * (double)n_channels + 3 * (double)(n_channels - 1) + GAP;
     const double       h = side * (double)p.shape[2] / (double)p.shape[3] + NAME + GAP;
-    const size_t       fit = (size_t)(WIDTH / w), columns = fit < 1 ? 1 : fit < n ? fit : n;
+    const size_t       fit = (size_t)(WIDTH / w), columns = fit < 1 || n < 1 ? 1 : fit < n ? fit : n;
     const size_t       rows = (n + columns - 1) / columns;
     pool               owner = {0};
     (void)error; /* weights that are there can be drawn */
@@ -83,7 +83,8 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
                       pool_format(&owner, "-%.3g (blue), 0 (white), %.3g (orange)", most, most));
     for (size_t o = 0; o < n; o++)
         draw_filter(c, &p, o, n_channels, rgb, most,
-                    (box){LEFT + (double)(o % columns) * w, CHART_HEAD + KEY + NAME + (double)(o / columns) * h, side,
+                    (box){LEFT + (double)(o % columns) * w,
+                          CHART_HEAD + KEY + NAME + (double)(o - o % columns) / (double)columns * h, side,
                           h - NAME - GAP});
     pool_free(&owner);
     return c;

@@ -78,7 +78,7 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
                                   kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : ""));
         for (size_t i = 0; i < kept; i++)
             draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * CELL_W),
-                         CHART_HEAD + 10 + (double)(i / COLUMNS * CELL_H));
+                         CHART_HEAD + 10 + (double)(i - i % COLUMNS) / COLUMNS * CELL_H);
     }
     free(probabilities);
     pool_free(&owner);
