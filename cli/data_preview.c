@@ -4,7 +4,6 @@
 #include "recipe.h"
 #include "sheet.h"
 
-#include <math.h>
 #include <stdio.h>
 
 enum { MOST_IMAGES = 1000, MOST_VIEWS = 1000 };
@@ -19,29 +18,17 @@ typedef struct preview {
     const char *out;
 } preview;
 
-/* The least and largest value of floats; a value that is no number has no part in it. */
-static void range_of(const ln_data *data, double *low, double *high) {
-    const ln_data_info info = ln_data_describe(data);
-    *low = INFINITY, *high = -INFINITY;
-    for (size_t i = 0; info.is_float && i < info.n; i++) {
-        const float *x = ln_data_image(data, i);
-        for (size_t k = 0; k < info.c * info.h * info.w; k++) {
-            *low = fmin(*low, (double)x[k]);
-            *high = fmax(*high, (double)x[k]);
-        }
-    }
-}
-
 /* Column 0 is the images as stored, column k as epoch k sees them. */
 static bool fill(preview *p, ln_error *error) {
     const char *const augment = p->recipe.item[KEY_data_augment].text;
     const uint64_t    seed = (uint64_t)p->recipe.item[KEY_train_seed].number;
-    double            low, high;
-    range_of(p->data.train, &low, &high);
+    data_stats        stats;
+    data_measure(p->data.train, &stats);
+    data_stats_free(&stats); /* the range alone is wanted */
     for (size_t view = 0; view <= p->n_views; view++) {
         ln_data *const seen = ln_data_augmented(p->data.train, view ? augment : NULL, seed, view ? view : 1, error);
         if (!seen) return false;
-        for (size_t i = 0; i < p->n; i++) sheet_put(&p->sheet, seen, i, low, high, i, view);
+        for (size_t i = 0; i < p->n; i++) sheet_put(&p->sheet, seen, i, stats.low, stats.high, i, view);
         ln_data_free(seen);
     }
     return true;
@@ -56,7 +43,8 @@ static bool open_images(preview *p, ln_error *error) {
 }
 
 static bool draw(preview *p, ln_error *error) {
-    if (!open_images(p, error) || !sheet_new(&p->sheet, p->data.train, p->n, p->n_views + 1, error)) return false;
+    if (!open_images(p, error) || !sheet_new(&p->sheet, p->data.train, p->n, p->n_views + 1, false, error))
+        return false;
     if (!fill(p, error) || !sheet_write(&p->sheet, p->context, p->out, error)) return false;
     printf("%zu training image%s, a row each: as stored, then as seen in epochs 1 to %zu with augment: %s\n"
            "picture in %s\n",

@@ -60,6 +60,11 @@ ln_point ln_generator_circle(double turns) {
     return (ln_point){cos_pi(2 * part), cos_pi(2 * from_top)};
 }
 
+void ln_generator_two_classes(const void *args, ln_data_parts *parts) {
+    (void)args;
+    *parts = (ln_data_parts){.is_float = true, .c = 2, .h = 1, .w = 1, .n_classes = 2};
+}
+
 void ln_generator_put(const ln_drawing *d, ln_point point, double noise, void *image) {
     float *const to = image;
     if (noise > 0) {

@@ -43,6 +43,8 @@ ln_random ln_generator_class(const ln_drawing *d, uint64_t class);
 /* The point at angle 2π · turns (turns ≥ 0, small) on the circle of radius 1, correct to 1e-15. */
 typedef struct ln_point { double x, y; } ln_point;
 ln_point ln_generator_circle(double turns);
+/* The shape of points in the plane, of two classes, whatever the arguments. */
+void ln_generator_two_classes(const void *args, ln_data_parts *parts);
 /* Two floats: the point, each coordinate moved by noise · z, z normal. */
 void ln_generator_put(const ln_drawing *d, ln_point point, double noise, void *image);
 

@@ -27,11 +27,6 @@ static const ln_attr attrs[] = {{.key = "factor",
                                  .help = "deviation of both coordinates"},
                                 {0}};
 
-static void shape(const void *args, ln_data_parts *parts) {
-    (void)args;
-    *parts = (ln_data_parts){.is_float = true, .c = 2, .h = 1, .w = 1, .n_classes = 2};
-}
-
 static int draw(const ln_drawing *d, void *image) {
     const circles_args *const a = d->args;
     const bool                inner = d->i % 2;
@@ -46,6 +41,6 @@ const ln_generator ln_generator_circles = {
     .help = "points in the plane (2x1x1), of two classes, on a circle within another",
     .attrs = attrs,
     .args_size = sizeof(circles_args),
-    .shape = shape,
+    .shape = ln_generator_two_classes,
     .draw = draw,
 };

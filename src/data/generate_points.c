@@ -17,11 +17,6 @@ static const ln_attr attrs[] = {{.key = "noise",
                                  .help = "how far the classes mix"},
                                 {0}};
 
-static void shape(const void *args, ln_data_parts *parts) {
-    (void)args;
-    *parts = (ln_data_parts){.is_float = true, .c = 2, .h = 1, .w = 1, .n_classes = 2};
-}
-
 static int draw(const ln_drawing *d, void *image) {
     const points_args *const a = d->args;
     const double             x = 2 * ln_random_uniform(d->random) - 1, y = 2 * ln_random_uniform(d->random) - 1;
@@ -34,6 +29,6 @@ const ln_generator ln_generator_points = {
     .help = "points in the plane (2x1x1), of two classes that mix along a diagonal",
     .attrs = attrs,
     .args_size = sizeof(points_args),
-    .shape = shape,
+    .shape = ln_generator_two_classes,
     .draw = draw,
 };
