@@ -39,8 +39,8 @@
 
 /* LN_INLINE: its constant arguments become constants of each caller. LN_UNROLL, before a loop whose count is a constant
  * (at most 64): unrolls it wholly, so that arrays indexed by it become registers; nested loops each need their own.
- * LN_ROLLED (builds with sanitizers, and those tests' kernels whose speed is of no use) does without both: the same code
- * and bits, compiled in a tenth of the time. */
+ * LN_ROLLED (builds with sanitizers, and tests' kernels whose speed is of no use) does without both: the same code and
+ * bits, compiled in a tenth of the time. */
 #ifdef LN_ROLLED
 #define LN_INLINE static inline
 #define LN_UNROLL
