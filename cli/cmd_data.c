@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const data_word *const words[] = {&data_info, &data_convert, &data_preview};
+static const data_word *const words[] = {&data_info, &data_convert, &data_preview, &data_fetch};
 enum { N_WORDS = sizeof words / sizeof *words };
 
 /* An NPZ without parts is whole in either: its images are the same ones. */
@@ -102,8 +102,8 @@ static int run(const arguments *a) {
 
 const verb verb_data = {
     .name = "data",
-    .summary = "describe images, convert them, show what a network will see",
-    .usage = "data info|convert|preview ...",
+    .summary = "describe, convert, preview and fetch images",
+    .usage = "data info|convert|preview|fetch ...",
     .help = "linnet data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [--json]\n"
             "\n"
             "  says what a set holds (linnet help images has the names): sizes, range, mean and\n"
@@ -144,13 +144,24 @@ const verb verb_data = {
             "  views=N       epochs (8)\n"
             "  KEY=VALUE     overrides a value of the recipe: augment=\"rotate 15, shift 2\"\n"
             "\n"
+            "linnet data fetch mnist|fashion-mnist|kmnist|cifar10 ... [to=FOLDER]\n"
+            "\n"
+            "  downloads known sets, which recipes then have by their names; checks their SHA-256,\n"
+            "  goes on with what an interrupted download left, keeps what is already there.\n"
+            "\n"
+            "  to=FOLDER      a folder NAME in it ($XDG_DATA_HOME/linnet, or ~/.local/share/linnet);\n"
+            "                 LINNET_DATA=FOLDER has it found there\n"
+            "  LINNET_MIRROR  the address of a mirror of your own (variable), tried first: it has\n"
+            "                 the files in folders NAME, as this command leaves those of MNIST\n"
+            "\n"
             "  linnet data info mnist sheet=mnist.png\n"
             "  linnet data info train.csv test.csv\n"
             "  linnet data convert mnist digits.npz classes=0,1,2\n"
             "  linnet data convert train.csv digits/ shape=1x28x28\n"
-            "  linnet data preview recipes/mnist_best.yaml out=seen.png\n",
+            "  linnet data preview recipes/mnist_best.yaml out=seen.png\n"
+            "  linnet data fetch fashion-mnist\n",
     .flags = (const char *const[]){"--json", NULL},
-    .keys = (const char *const[]){"sheet", "shape", "split", "rows", "classes", "out", "n", "views", NULL},
+    .keys = (const char *const[]){"sheet", "shape", "split", "rows", "classes", "out", "n", "views", "to", NULL},
     .n_min = 1,
     .n_max = SIZE_MAX,
     .overrides = true,

@@ -13,7 +13,7 @@ typedef struct data_word {
     int (*run)(const arguments *a);
 } data_word;
 
-extern const data_word data_info, data_convert, data_preview;
+extern const data_word data_info, data_convert, data_preview, data_fetch;
 
 typedef struct data_parts { ln_data *train, *test; } data_parts;
 

@@ -15,6 +15,8 @@ const char images_help[] =
     "\n"
     "  mnist        the images of MNIST, which come with linnet: 60 000 to train on, 10 000\n"
     "               to test on\n"
+    "  fashion-mnist, kmnist, cifar10   the sets that are called so, once linnet data fetch\n"
+    "               has put them here\n"
     "  points       points in the plane, drawn: points n=211 noise=0.3 seed=1; likewise\n"
     "               spirals, moons, circles and blobs\n"
     "  pictures     a pattern for each class and noise on it, drawn: pictures n=1000 c=3 h=32\n"
@@ -24,7 +26,7 @@ const char images_help[] =
     "  FOLDER       pictures, a folder for each class, or CIFAR-10's files\n"
     "  PICTURE      for predict alone: a PNG, JPEG, PGM or PPM picture of any size\n"
     "\n"
-    "mnist, drawn images, NPZ and folders have two parts: data.name means the training\n"
+    "Known sets, drawn images, NPZ and folders have two parts: data.name means the training\n"
     "images, all else the test images. NAME:train and NAME:test choose: mnist:train,\n"
     "data.npz:test.\n"
     "\n"
@@ -51,7 +53,7 @@ const char images_help[] =
     "\n"
     "Labels are whole numbers from 0. Values that are whole numbers 0 to 255 throughout are\n"
     "kept as bytes (floats of NPZ and NPY stay floats), and data.scale divides bytes by 255.\n"
-    "MNIST is looked for in the folder that LINNET_DATA names, or else where linnet's data are.\n";
+    "Known sets are looked for in LINNET_DATA, ~/.local/share/linnet and where linnet's data are.\n";
 
 void images_fit(ln_data *data, const ln_model *model) {
     const ln_data_info i = ln_data_describe(data);

@@ -27,7 +27,8 @@ void print_help(void) {
          "Environment:\n"
          "  LINNET_THREADS=N  threads to use (all processors)\n"
          "  LINNET_ISA=NAME   plain, avx2, avx512 or neon (the best there is)\n"
-         "  LINNET_DATA=DIR   where mnist/ lies\n"
+         "  LINNET_DATA=DIR   where mnist/ and other known sets lie\n"
+         "  LINNET_MIRROR=URL where data fetch looks first\n"
          "  NO_COLOR=1        no colours\n"
          "\n"
          "Exit status: 0 done, 1 failed, 2 wrong usage.");

@@ -97,6 +97,42 @@ void progress_count(progress *p, const char *what, size_t n_done, size_t n) {
     text_free(&line);
 }
 
+/* What has come, how fast, and how long the rest takes: as many of them as fit into width columns. */
+static void add_stream(text *figures, double seconds, size_t n_done, size_t n, size_t n_before, size_t width) {
+    const double             rate = seconds > 0 ? (double)(n_done - n_before) / seconds : 0;
+    const unsigned long long left = rate > 0 ? (unsigned long long)((double)(n - n_done) / rate + 0.5) : 0;
+    pool                     owner = {0};
+    const char              *pieces[] = {
+                     pool_format(&owner, "  %3.0f %%", 100 * (double)n_done / (double)n),
+        rate > 0 ? pool_format(&owner, "  %llu:%02llu left", left / 60, left % 60) : "",
+                     pool_format(&owner, "  %.1f MB/s", rate / 1e6),
+    };
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        if (figures->n + strlen(pieces[i]) <= width) text_add(figures, "%s", pieces[i]);
+    pool_free(&owner);
+}
+
+void progress_bytes(progress *p, const char *what, size_t n_done, size_t n, size_t n_before) {
+    const double seconds = seconds_now() - p->started;
+    if (n_done < n_before || n_done > n || seconds < 0.3 || !is_due(p)) return;
+    const size_t width = terminal_width(stdout);
+    text         line = {0}, figures = {0};
+    text_add(&line, "\r%s ", what);
+    const size_t head = line.n;
+    if (head < width) add_stream(&figures, seconds, n_done, n, n_before, width - head);
+    const size_t used = head + figures.n + 2;
+    if (used + BAR_MIN <= width)
+        add_bar(&line, &p->look, (double)n_done / (double)n, width - used < BAR_MAX ? width - used : BAR_MAX);
+    if (head < width) {
+        text_add(&line, "%s\033[K", figures.n ? figures.bytes : "");
+        fputs(line.bytes, stdout);
+        fflush(stdout);
+        p->visible = true;
+    }
+    text_free(&figures);
+    text_free(&line);
+}
+
 void progress_clear(progress *p) {
     if (p->visible) fputs("\r\033[K", stdout);
     p->visible = false;

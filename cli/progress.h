@@ -20,6 +20,8 @@ void progress_step(progress *p, const ln_progress *now);
 void progress_epoch(progress *p, const ln_progress *now);
 /* A bar for other work, once it has taken a second. what: "tensor". */
 void progress_count(progress *p, const char *what, size_t n_done, size_t n);
+/* The same for bytes that come in, with their rate and the time left; n_before were there when p was started. */
+void progress_bytes(progress *p, const char *what, size_t n_done, size_t n, size_t n_before);
 /* Takes the bar away. */
 void progress_clear(progress *p);
 

@@ -88,14 +88,16 @@ typedef struct ln_data_info {
     size_t n_bytes;     /* held in memory */
 } ln_data_info;
 
-/* name: "mnist"; "points n=211 noise=0.3" or "pictures n=1000 c=3 h=32 w=32", drawn; or the path of a file, whose
- * contents say what it is: IDX images (with the labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all
- * three gzipped or not), NPZ, CIFAR-10's binary files (one, or the folder of all), or a folder with a folder of
- * pictures (PNG, JPEG, PGM, PPM) for each class, called as the class is, in it or in its folders train and val (or
- * test). An image in a CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
- * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too. MNIST is
- * looked for in folder (may be NULL), $LINNET_DATA, beside the command and in the installed share folder, and its
- * SHA-256 is checked. */
+/* name: "mnist", "fashion-mnist", "kmnist" or "cifar10"; "points n=211 noise=0.3" or
+ * "pictures n=1000 c=3 h=32 w=32", drawn; or the path of a file, whose contents say what it is: IDX images (with the
+ * labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not), NPZ, CIFAR-10's binary
+ * files (one, or the folder of all), or a folder with a folder of pictures (PNG, JPEG, PGM, PPM) for each class, called
+ * as the class is, in it or in its folders train and val (or test). An image in a CSV is a line of count values, and so
+ * count × 1 × 1: see ln_data_reshape.
+ * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too.
+ * A set by name is looked for in folder (may be NULL), $LINNET_DATA, the user's data folder ($XDG_DATA_HOME/linnet, or
+ * ~/.local/share/linnet), beside the command and in the installed share folder, each time in a folder NAME, or of MNIST
+ * in the place itself; the SHA-256 of IDX files is checked. `linnet data fetch NAME` puts it into the user's folder. */
 LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *split, const char *folder,
                              ln_error *error);
 /* What is done to images when they are read: first h x w (0: as they are; smaller by area, larger by interpolation),
@@ -105,7 +107,7 @@ typedef struct ln_reading { size_t h, w; bool grayscale, invert; } ln_reading;
  * have is refused. */
 LN_API ln_data *ln_data_open_as(ln_context *context, const char *name, const char *split, const char *folder,
                                 const ln_reading *reading, ln_error *error);
-/* Has the set of that name test images of its own, which "NAME:test" opens: MNIST, and a folder with such a part? */
+/* Has the set of that name test images, opened by "NAME:test": a known one, or a folder with such a part? */
 LN_API bool ln_data_has_test(ln_context *context, const char *name);
 /* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
 LN_API ln_data *ln_data_from_bytes(ln_context *context, const uint8_t *pixels, const uint8_t *labels, size_t n,

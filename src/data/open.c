@@ -1,12 +1,12 @@
-/* ln_data_open: a data set by name ("mnist", "points n=200") or by the path of a file or folder, whose contents tell
- * what it is. */
+/* ln_data_open: a data set by name ("mnist", "kmnist", "points n=200") or by the path of a file or folder, whose
+ * contents tell what it is. */
 #include "data/cifar.h"
 #include "data/csv.h"
 #include "data/data.h"
 #include "data/folder.h"
 #include "data/generate.h"
 #include "data/idx.h"
-#include "data/mnist.h"
+#include "data/known.h"
 #include "data/npy.h"
 #include "data/npz.h"
 #include "data/picture.h"
@@ -163,18 +163,27 @@ static ln_data *prepared(ln_data *data, const request *r, ln_error *error) {
     return NULL;
 }
 
-static ln_data *open_known(ln_context *context, const request *r, ln_error *error) {
-    static const char mnist[] = "mnist";
-    if (ln_generates(r->name)) return ln_generate(context, r->name, r->test, error);
-    if (strcmp(r->name, mnist) == 0) return ln_mnist_open(context, r->test, r->folder, error);
-    if (strncmp(r->name, mnist, sizeof mnist - 1) != 0 || r->name[sizeof mnist - 1] != ':' || !access(r->name, F_OK))
-        return open_file(context, r, error);
-    ln_fail(error, LN_E_ARGUMENT, "'%.200s': MNIST has the parts mnist:train and mnist:test", r->name);
+/* A known set's name and a part that it does not have, such as mnist:valid. */
+static const ln_set *wrong_part(const char *name) {
+    const char *const colon = strchr(name, ':');
+    for (const ln_set *set = ln_sets; colon && set->name && access(name, F_OK) != 0; set++)
+        if (strlen(set->name) == (size_t)(colon - name) && !strncmp(set->name, name, strlen(set->name))) return set;
     return NULL;
 }
 
+static ln_data *open_known(ln_context *context, const request *r, ln_error *error) {
+    const ln_set *const set = ln_set_find(r->name), *const other = set ? NULL : wrong_part(r->name);
+    if (ln_generates(r->name)) return ln_generate(context, r->name, r->test, error);
+    if (set) return ln_known_open(context, set, r->test, r->folder, error);
+    if (!other) return open_file(context, r, error);
+    ln_fail(error, LN_E_ARGUMENT, "'%.200s': %s has the parts %s:train and %s:test", r->name, other->title, other->name,
+            other->name);
+    return NULL;
+}
+
+/* A known set's name is that set, also where a folder is called so: ./cifar10 is the folder. */
 static ln_data *open_name(ln_context *context, const request *r, ln_error *error) {
-    if (!is_folder(r->name)) return prepared(open_known(context, r, error), r, error);
+    if (ln_set_find(r->name) || !is_folder(r->name)) return prepared(open_known(context, r, error), r, error);
     if (!ln_cifar_is_folder(r->name)) return ln_folder_open(context, r->name, r->test, r->part, r->reading, error);
     return prepared(ln_cifar_open_folder(context, r->name, r->test, error), r, error);
 }
@@ -232,6 +241,6 @@ ln_data *ln_data_open(ln_context *context, const char *name, const char *split, 
 }
 
 bool ln_data_has_test(ln_context *context, const char *name) {
-    if (strcmp(name, "mnist") == 0) return true;
+    if (ln_set_find(name)) return true;
     return is_folder(name) && (ln_cifar_has_test(name) || ln_folder_has_test(context, name));
 }

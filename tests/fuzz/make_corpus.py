@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import tarfile
 import zipfile
 import zlib
 
@@ -54,6 +55,17 @@ def npz(method, **arrays):
         for name, array in arrays.items():
             archive.writestr(zipfile.ZipInfo(name + ".npy"), array, method)
     return file.getvalue()
+
+
+def tarball(form, *entries):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=form) as archive:
+        for name, data in entries:
+            entry = tarfile.TarInfo(name)
+            entry.type = tarfile.REGTYPE if data is not None else tarfile.DIRTYPE
+            entry.size = len(data or b"")
+            archive.addfile(entry, io.BytesIO(data or b""))
+    return file.getvalue()[:4096]
 
 
 def tensor(begin, *shape):
@@ -116,6 +128,13 @@ def main():
     put("results", "plain.csv", b"epoch,step,train_loss\n,4,2.5\n1,5,2.25e-1\n")
     put("results", "strange.csv", b"a , b_2\r\n nan,\r\n\r\n-inf , 0x1p-3")
     put("results", "ragged.csv", b"a,b\n1,2,3\n")
+
+    whole = tarball(tarfile.USTAR_FORMAT, ("in/", None), ("in/one", bytes(600)), ("in/two", b"names"))
+    put("tar", "whole", whole)
+    put("tar", "cut", whole[:1300])
+    put("tar", "long", tarball(tarfile.USTAR_FORMAT, (120 * "a" + "/" + 80 * "b", b"x")))
+    put("tar", "pax", tarball(tarfile.PAX_FORMAT, (300 * "a", b"x")))
+    put("tar", "sum", whole[:512].replace(b"0", b"1", 1) + whole[512:])
 
     put("npz", "bytes.npy", npy("|u1", "(2, 3)", bytes(6)))
     put("npz", "floats.npy", npy("<f8", "(1, 2, 1, 3)", bytes(48), version=2))
