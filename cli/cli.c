@@ -1,5 +1,6 @@
 /* cli.c: arguments and messages. */
 #include "cli.h"
+#include "work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,13 +70,17 @@ static void log_line(void *user, const char *line) {
     say("warning: %s", line);
 }
 
-ln_context *open_context(int n_threads) {
+ln_context *open_context(int n_threads) { return open_context_telling(n_threads, log_line, NULL); }
+
+ln_context *open_context_telling(int n_threads, void (*warn)(void *user, const char *line), void *user) {
     ln_error           error = {0};
     ln_context_options options = LN_CONTEXT_OPTIONS;
     options.n_threads = n_threads;
-    options.log = log_line;
+    options.log = warn;
+    options.log_user = user;
     ln_context *context = ln_context_new(&options, &error);
-    if (!context) say_error(&error);
+    if (context) ln_context_watch(context, work_show, NULL);
+    else say_error(&error);
     return context;
 }
 

@@ -55,8 +55,11 @@ bool        has_flag(const arguments *a, const char *flag);
  * written and the verb returns STATUS_USAGE. */
 bool argument_count(const arguments *a, const char *key, size_t low, size_t high, size_t *value);
 
-/* A context with n_threads (0: as many as there are) whose warnings go to stderr; NULL after a message. */
+/* A context with n_threads (0: as many as there are) whose warnings go to stderr, and whose long work shows (work.h);
+ * NULL after a message. */
 ln_context *open_context(int n_threads);
+/* The same, its warnings told to warn. */
+ln_context *open_context_telling(int n_threads, void (*warn)(void *user, const char *line), void *user);
 
 /* The first bytes of a file, at most n of them, and how many there are: 0 for what cannot be opened, and for a pipe,
  * whose bytes come once. */

@@ -1,6 +1,5 @@
 /* cmd_check.c: linnet check RECIPE. */
 #include "cli.h"
-#include "progress.h"
 #include "recipe.h"
 #include "terminal.h"
 
@@ -68,18 +67,14 @@ static int report(const ln_check *check) {
     return check->passed ? STATUS_OK : STATUS_FAILED;
 }
 
-static void show_progress(void *user, size_t n_done, size_t n) { progress_count(user, "tensor", n_done, n); }
-
 static int check_recipe(recipe *r, ln_context *context, size_t images, ln_error *error) {
     recipe_data    data = {0};
-    progress       bar = progress_start();
     const uint64_t seed = (uint64_t)r->item[KEY_train_seed].number;
     ln_model      *model = recipe_model(r, context, error);
     ln_check      *check = NULL;
     if (model && recipe_open_training(r, context, model, &data, error) &&
         ln_model_initialize(model, seed, error) == LN_OK)
-        check = ln_check_watched(model, data.train, images, seed, show_progress, &bar, error);
-    progress_clear(&bar);
+        check = ln_check_new(model, data.train, images, seed, error);
     const int status = check ? report(check) : say_error(error);
     ln_check_free(check);
     recipe_data_free(&data);

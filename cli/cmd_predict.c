@@ -1,8 +1,11 @@
 /* cmd_predict.c: linnet predict WEIGHTS FILE, and linnet ensemble, which asks several networks. */
 #include "cli.h"
 #include "images.h"
+#include "interrupt.h"
 #include "predict.h"
+#include "predict_save.h"
 #include "terminal.h"
+#include "work.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,8 +35,10 @@ typedef struct prediction {
     size_t           first, image; /* SIZE_MAX: not given */
     size_t           n_best;
     bool             inverted, prepares, shows, lines;
-    bool             usage; /* after an error: no images can have the name that was given */
-    const char      *out;
+    bool             spooled;    /* standard input is looked at */
+    bool             usage;      /* after an error: no images can have the name that was given */
+    const char      *out, *save; /* save: the folder for what the network saw */
+    seen             seen;
     answers_format   format;
     answers          answers;
     pool             owner;
@@ -245,6 +250,17 @@ static void note_inverted(const char *path, bool could_prepare) {
 /* Are pictures to be turned over? As the training images were, and once more where asked for. */
 static bool turns(const prediction *p) { return !p->prepares && p->inverted != ln_model_reading(p->model).invert; }
 
+/* Keeps the n images of data, whose answers are the last ones; called: the picture or the set that they are from. */
+static void keep_seen(prediction *p, const ln_data *data, size_t n, const char *called, bool numbered) {
+    const size_t from = p->answers.n - n;
+    const double scale = ln_model_preprocess(p->model).scale;
+    pool         owner = {0};
+    for (size_t i = 0; i < n && p->save; i++)
+        seen_add(&p->seen, numbered ? pool_format(&owner, "%s_%05zu.", called, p->answers.number[from + i]) : called,
+                 said(p, from + i, &owner), data, i, scale);
+    pool_free(&owner);
+}
+
 /* The picture as the network takes it. */
 static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
     bool   looks_inverted = false;
@@ -270,6 +286,7 @@ static bool predict_picture(prediction *p, const char *path, const char *called,
     const ln_data *image = turns(p) ? turned : data;
     const char    *name = pool_format(&p->owner, "%s", called);
     const bool     good = image && answer(p, image, &(origin){name, image, 0}, error);
+    if (good) keep_seen(p, image, 1, strcmp(called, "-") == 0 ? "input" : called, false);
     if (good && p->shows) show(p, image, p->answers.n - 1);
     if (good && p->lines) print_lines(p, p->answers.n - 1);
     else if (good) print_picture(p, name);
@@ -308,6 +325,16 @@ static bool refuse_image(const prediction *p, const char *name, size_t n, ln_err
     return false;
 }
 
+/* "mnist:test" as "mnist_test", "x/test.csv" as "test": what its pictures are called; the path of a file that standard
+ * input was kept in as "input". */
+static const char *set_name(prediction *p, const char *name) {
+    const char *const slash = strrchr(name, '/'), *const last = slash ? slash + 1 : name;
+    char *const copy = pool_copy(&p->owner, last, strlen(last));
+    char *const dot = strrchr(copy, '.');
+    if (dot && dot > copy) *dot = '\0';
+    return p->spooled ? "input" : copy;
+}
+
 static bool predict_set(prediction *p, const char *name, ln_error *error) {
     const ln_reading reading = ln_model_reading(p->model);
     ln_data         *all = ln_data_open_as(p->context, name, "test", NULL, &reading, error);
@@ -321,6 +348,7 @@ static bool predict_set(prediction *p, const char *name, ln_error *error) {
     ln_data *part = good && cut ? images_part(p->context, all, from, n_wanted, p->inverted, &p->owner, error) : NULL;
     const ln_data *data = cut ? part : all;
     good = good && data && answer(p, data, &(origin){NULL, all, from}, error);
+    if (good) keep_seen(p, data, n_wanted, set_name(p, name), true);
     if (good && p->shows) show(p, data, before);
     else if (good && p->lines) print_lines(p, before);
     else if (good) print_rows(p, before);
@@ -350,8 +378,11 @@ static bool predict_file(prediction *p, const char *name, const char *called, ln
     const char **pictures;
     if (images_is_picture(name)) return predict_picture(p, name, called, error);
     const size_t n = pictures_in(name, &pictures, &p->owner);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (!isatty(STDOUT_FILENO)) work_show(NULL, "predicting", i, n); /* there the lines themselves are a sign */
         if (!predict_picture(p, pictures[i], pictures[i], error)) return false;
+    }
+    work_show(NULL, "predicting", n, n);
     if (n) return true;
     if (!p->prepares) return predict_set(p, name, error);
     error->status = LN_E_ARGUMENT;
@@ -363,7 +394,9 @@ static bool predict_file(prediction *p, const char *name, const char *called, ln
 
 static bool predict_input(prediction *p, ln_error *error) {
     const char *const path = spool(p, error);
-    const bool        good = path && predict_file(p, path, "-", error);
+    p->spooled = true;
+    const bool good = path && predict_file(p, path, "-", error);
+    p->spooled = false;
     if (path) unlink(path);
     return good;
 }
@@ -401,6 +434,20 @@ static void print_members(const prediction *p) {
                100 * (double)p->members[m].n_right / (double)a->n_labelled);
 }
 
+static bool may_save(prediction *p, ln_error *error) {
+    size_t c, h, w;
+    ln_model_input_shape(p->model, &c, &h, &w);
+    if (!p->save) return true;
+    p->usage = !seen_may(p->save, error);
+    if (p->usage) return false;
+    if ((c == 1 || c == 3) && h * w > 1) return true;
+    error->status = LN_E_SHAPE;
+    snprintf(error->message, sizeof error->message,
+             "save=: the network takes %zux%zux%zu, and a picture has 1 or 3 channels and some pixels: leave it out", c,
+             h, w);
+    return false;
+}
+
 /* The weights first, then what they are asked about. */
 static bool predict_all(prediction *p, ln_error *error) {
     const arguments *a = p->arguments;
@@ -410,6 +457,7 @@ static bool predict_all(prediction *p, ln_error *error) {
     while (a->verb == &verb_ensemble && at < a->n_words && is_weights(a->words[at]) && at < MAX_MEMBERS);
     p->answers.k = ln_model_outputs(p->model);
     p->answers.n_classes = ln_model_class_count(p->model);
+    if (!may_save(p, error)) return false;
     for (; at < a->n_words; at++)
         if (!(strcmp(a->words[at], "-") == 0 ? predict_input(p, error)
                                              : predict_file(p, a->words[at], a->words[at], error)))
@@ -421,6 +469,7 @@ static bool predict_all(prediction *p, ln_error *error) {
                p->answers.n_labelled == 1 ? "" : "s", p->answers.n_right,
                100 * (double)p->answers.n_right / (double)p->answers.n_labelled);
     }
+    if (p->save && !seen_write(&p->seen, p->context, p->save, error)) return false;
     if (!p->out) return true;
     return answers_write(&p->answers, p->model, p->context, p->format, p->n_best, p->out, error);
 }
@@ -450,6 +499,8 @@ static bool is_one_of(const arguments *a, const char *key, const char *yes, cons
 }
 
 static bool read_arguments(prediction *p, const arguments *a) {
+    p->save = argument(a, "save");
+    if (p->save && !*p->save) return say_usage(a->verb, "save=: the folder for what the network saw"), false;
     p->shows = has_flag(a, "--show");
     p->lines = has_flag(a, "--json");
     if (!read_format(p, a) || !is_one_of(a, "invert", "true", "false", &p->inverted) ||
@@ -475,12 +526,14 @@ static int run(const arguments *a) {
     prediction p = {.arguments = a, .first = SIZE_MAX, .image = SIZE_MAX, .n_best = 1};
     ln_error   error = {0};
     if (!read_arguments(&p, a)) return STATUS_USAGE;
+    if (p.save) interrupt_listen();      /* half a folder is taken away */
     if (p.out) signal(SIGPIPE, SIG_IGN); /* the file is wanted, whoever reads the rest */
     p.context = open_context(threads_for(a, &p));
     if (!p.context) return STATUS_FAILED;
     int status = STATUS_OK;
     if (!predict_all(&p, &error)) status = p.usage ? say_usage(a->verb, "%s", error.message) : say_error(&error);
     answers_free(&p.answers);
+    seen_free(&p.seen);
     for (size_t m = 0; m < p.n_members; m++) ln_model_free(p.members[m].model);
     ln_context_free(p.context);
     pool_free(&p.owner);
@@ -497,6 +550,8 @@ static int run(const arguments *a) {
     "  prepare=mnist  for photos of digits: finds the ink, whichever way round it and the\n"      \
     "                 paper are and whatever shadow lies over both, and makes of it an image\n"   \
     "                 as MNIST's were made\n"                                                     \
+    "  save=FOLDER    writes what the network saw, as PNG files called by source and answer,\n"   \
+    "                 such as photo7_4.png; the folder must be new or empty\n"                    \
     "  out=NAME       writes a table for a name that ends in .csv; for one in .jsonl a line of\n" \
     "                 JSON an image; for one in .npz the arrays logits, probabilities, labels\n"  \
     "                 (the classes said) and, where it is known, truth\n"                         \
@@ -515,7 +570,7 @@ const verb verb_predict = {
             "  linnet predict runs/1/weights/last.safetensors mnist:test first=10 --show\n"
             "  linnet predict runs/1/weights/last.safetensors test.csv out=x.csv format=kaggle\n",
     .flags = (const char *const[]){"--show", "--json", NULL},
-    .keys = (const char *const[]){"first", "image", "top", "invert", "prepare", "out", "format", NULL},
+    .keys = (const char *const[]){"first", "image", "top", "invert", "prepare", "save", "out", "format", NULL},
     .n_min = 2,
     .n_max = SIZE_MAX,
     .run = run,
@@ -534,7 +589,7 @@ const verb verb_ensemble = {
             "  by=vote        by votes (by=average: by mean probabilities, the default)\n" OPTIONS "\n"
             "  linnet ensemble runs/*/weights/last.safetensors mnist:test first=10\n",
     .flags = (const char *const[]){"--show", "--json", NULL},
-    .keys = (const char *const[]){"by", "first", "image", "top", "invert", "prepare", "out", "format", NULL},
+    .keys = (const char *const[]){"by", "first", "image", "top", "invert", "prepare", "save", "out", "format", NULL},
     .n_min = 2,
     .n_max = SIZE_MAX,
     .run = run,

@@ -1,42 +1,18 @@
 /* cmd_train.c: linnet train RECIPE. */
 #include "cli.h"
+#include "interrupt.h"
 #include "machine.h"
 #include "program.h"
-#include "progress.h"
 #include "recipe.h"
-#include "run_folder.h"
+#include "voice.h"
+#include "work.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PICTURE_SECONDS = 60 }; /* that the end of a run waits for its pictures */
-
-/* A signal handler can reach nothing else: set by Ctrl-C, read after each step. */
-static volatile sig_atomic_t stop_asked;
-
-/* The first signal ends training after the step, which may take long; the second one, of whichever kind, does what it
- * does to any program: it ends it, here and now. */
-static void on_signal(int number) {
-    if (stop_asked) {
-        signal(number, SIG_DFL);
-        raise(number); /* arrives when this handler returns */
-    }
-    stop_asked = 1;
-}
-
-/* What came ignored, as under nohup, stays so. Without a reader of its output, training goes on. */
-static void listen(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal}, before;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* An epoch, and how many of the images that were measured last in it were right. */
 typedef struct ended {
@@ -58,7 +34,7 @@ typedef struct training {
     ln_model     *model;
     recipe_data   data;
     run_folder    run;
-    progress      progress;
+    voice         voice;
     kept          kept;
     table         fitted; /* with train.weights: what each layer begins with */
     double        saved;  /* when last.safetensors was written */
@@ -86,49 +62,10 @@ static bool log_step(training *t, const ln_progress *now) {
     row.epoch = 0;
     row.train = (ln_metrics){.loss = sum->window_loss, .accuracy = sum->window_n_correct / n};
     sum->window_loss = sum->window_n = sum->window_n_correct = 0;
-    return run_folder_row(&t->run, &row, &t->io_error);
-}
-
-/* After a measured epoch: why its loss is what guessing gives. */
-static void say_stalled(const training *t, const ln_progress *now) {
-    const char *const file = t->recipe.file;
-    const double      loss = now->train.loss;
-    switch (now->stalled) {
-    case LN_STALL_NONE: return;
-    case LN_STALL_NOTHING:
-        say("warning: nothing is learnt: the loss stays at %.4g, as from the first step to epoch %zu every image gets "
-            "the very same outputs: a layer lets nothing through, as dropout 1 does, or weights of 0 (linnet check %s "
-            "shows where the signal is lost)",
-            loss, now->epoch, file);
-        return;
-    case LN_STALL_SMALL:
-        say("warning: nothing is learnt: the loss stays at %.4g, as after epoch %zu every image still gets the same "
-            "outputs and the weights are as they were; they are probably too small for gradients to pass, or the rate "
-            "is: try another init, such as kaiming_normal, or a higher lr (linnet check %s shows where the signal is "
-            "lost)",
-            loss, now->epoch, file);
-        return;
-    case LN_STALL_LOST:
-        say("warning: nothing is learnt: the loss is %.4g, as after epoch %zu every image gets the same outputs, which "
-            "at the first step were not the same: the rate is probably too high for these weights: try a lower lr, "
-            "such as a tenth of it, or another init or seed",
-            loss, now->epoch);
-        return;
-    case LN_STALL_GUESSING:
-        say("warning: nothing is learnt so far: the loss of epoch %zu is %.4g, and %.2f %% of its images were right, "
-            "where always naming the most frequent class gets %.2f %%: the rate is probably too low for these weights, "
-            "or too high: try ten times the lr or a tenth of it, or another init (linnet check %s shows how large the "
-            "gradients are)",
-            now->epoch, loss, 100 * now->train.accuracy, 100 * now->most_frequent, file);
-    }
-}
-
-static void print_stopped(const training *t, const ln_progress *now) {
-    const size_t patience = (size_t)whole(t, KEY_train_patience);
-    const double min_delta = whole(t, KEY_train_min_delta);
-    printf("stopped early after epoch %zu: %s has not improved ", now->epoch, now->monitor);
-    if (min_delta > 0) printf("by more than %g ", min_delta);
-    printf("for %zu %s\n", patience, patience == 1 ? "row" : "rows");
+    if (!run_folder_row(&t->run, &row, &t->io_error)) return false;
+    row.epoch = now->epoch;
+    t->voice.kind->row(&t->voice, &row);
+    return true;
 }
 
 static bool is_printable(const char *name) {
@@ -153,6 +90,9 @@ static text resolved_recipe(training *t) {
 /* Once a resumed run has begun, its folder becomes what it was at the checkpoint; epochs may have become more. */
 static bool settle_folder(training *t) {
     if (!run_folder_cut(&t->run, (size_t)t->kept.n_csv, &t->io_error)) return false;
+    if (whole(t, KEY_train_tensorboard) > 0 &&
+        !run_folder_tensorboard(&t->run, true, (size_t)t->found.step, &t->io_error))
+        return false;
     if (!t->longer) return true;
     text       resolved = resolved_recipe(t);
     const bool good = ln_file_write(t->context, t->run.recipe, resolved.bytes, resolved.n, &t->io_error) == LN_OK;
@@ -179,9 +119,10 @@ static bool on_epoch(training *t, const ln_progress *now) {
     t->kept.now = end_of(now);
     if (now->best) t->kept.best_epoch = (double)now->epoch;
     if (now->monitor_best) t->kept.restored = t->kept.now;
-    progress_epoch(&t->progress, now);
-    say_stalled(t, now);
-    if (now->stopped) print_stopped(t, now);
+    t->voice.kind->epoch(&t->voice, now);
+    voice_warn_stalled(&t->voice, t->recipe.file, now);
+    if (now->stopped)
+        voice_stop_early(&t->voice, (size_t)whole(t, KEY_train_patience), whole(t, KEY_train_min_delta), now);
     return keep(t, now);
 }
 
@@ -190,10 +131,10 @@ static bool on_progress(void *user, const ln_progress *now) {
     const bool first = !t->began;
     t->began = true;
     if (first && t->resumes && !settle_folder(t)) return false;
-    if (!now->epoch_done) progress_step(&t->progress, now);
+    if (!now->epoch_done) t->voice.kind->step(&t->voice, now);
     const bool good = now->epoch_done ? on_epoch(t, now) : log_step(t, now);
     t->kept.n_csv = (double)run_folder_size(&t->run);
-    return good && !stop_asked;
+    return good && !interrupt_asked();
 }
 
 /* Weights are drawn only where there can be memory to train them: one look at the plan is quicker than both. */
@@ -220,9 +161,14 @@ static bool initialize(training *t, ln_error *error) {
     return t->found.step > 0 || recipe_weights(&t->recipe, t->model, t->context, &t->fitted, error);
 }
 
+static void on_warning(void *user, const char *line) {
+    training *const t = user;
+    voice_warn(&t->voice, "%s", line);
+}
+
 /* All but the run's folder; the recipe has been read. */
 static bool prepare(training *t, ln_error *error) {
-    t->context = open_context((int)whole(t, KEY_train_threads));
+    t->context = open_context_telling((int)whole(t, KEY_train_threads), on_warning, t);
     if (!t->context) return false;
     t->model = recipe_model(&t->recipe, t->context, error);
     if (!t->model || !recipe_open(&t->recipe, t->context, t->model, &t->data, error)) return false;
@@ -236,7 +182,7 @@ static bool begin(training *t, const arguments *a, ln_error *error) {
     text       resolved = resolved_recipe(t);
     const bool good = run_folder_make(&t->run, t->context, project ? project : "runs", name, &resolved, error);
     text_free(&resolved);
-    if (!good || whole(t, KEY_train_tensorboard) <= 0 || run_folder_tensorboard(&t->run, error)) return good;
+    if (!good || whole(t, KEY_train_tensorboard) <= 0 || run_folder_tensorboard(&t->run, false, 0, error)) return good;
     run_folder_discard(&t->run);
     return false;
 }
@@ -272,26 +218,33 @@ static bool go_on(training *t, const arguments *a, ln_error *error) {
     return good;
 }
 
-static void print_head(training *t) {
-    size_t n_parameters = 0;
-    pool   owner = {0};
+static size_t count_images(const ln_data *data) { return data ? ln_data_describe(data).n : 0; }
+
+static void say_begin(training *t) {
+    const recipe_item *const item = t->recipe.item;
+    const size_t             n_images = count_images(t->data.train), batch = (size_t)item[KEY_data_batch].number;
+    const size_t             n_epochs = (size_t)whole(t, KEY_train_epochs);
+    voice_facts              f = {.recipe = t->recipe.file,
+                                  .isa = ln_context_isa(t->context),
+                                  .run = &t->run,
+                                  .n_images = n_images,
+                                  .n_validation = count_images(t->data.validation),
+                                  .n_test = count_images(t->data.test),
+                                  .batch = batch,
+                                  .n_epochs = n_epochs,
+                                  .n_threads = ln_context_threads(t->context),
+                                  .weights = t->fitted.n_cells > 0 ? item[KEY_train_weights].text : NULL,
+                                  .fitted = &t->fitted,
+                                  .step = (size_t)t->found.step,
+                                  .n_steps = n_epochs * ((n_images + batch - 1) / batch),
+                                  .resumes = t->resumes,
+                                  .goes_on = t->found.step > 0 && (!t->found.finished || t->longer)};
     for (size_t i = 0; i < ln_model_parameter_count(t->model); i++) {
         const ln_parameter p = ln_model_parameter(t->model, i);
-        if (p.learned) n_parameters += p.count;
+        if (p.learned) f.n_parameters += p.count;
     }
-    const int    n_threads = ln_context_threads(t->context);
-    const size_t n_images = ln_data_describe(t->data.train).n;
-    printf("%s: %s parameter%s, %s image%s, %d thread%s (%s), into %s\n", t->recipe.file,
-           text_count(&owner, n_parameters), n_parameters == 1 ? "" : "s", text_count(&owner, n_images),
-           n_images == 1 ? "" : "s", n_threads, n_threads == 1 ? "" : "s", ln_context_isa(t->context), t->run.path);
-    if (t->fitted.n_cells > 0) printf("begins with %s:\n", t->recipe.item[KEY_train_weights].text);
-    if (t->fitted.n_cells > 0) table_print(&t->fitted, stdout);
-    if (t->found.step > 0 && (!t->found.finished || t->longer))
-        printf("goes on after step %ju of %ju\n", (uintmax_t)t->found.step,
-               (uintmax_t)(t->found.steps_per_epoch * (size_t)whole(t, KEY_train_epochs)));
-    else if (t->resumes && t->found.step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
-    fflush(stdout);
-    pool_free(&owner);
+    t->voice.by_rows = whole(t, KEY_train_log_steps) > 0;
+    t->voice.kind->begin(&t->voice, &f);
 }
 
 static ln_status learn(training *t, ln_error *error) {
@@ -304,10 +257,10 @@ static ln_status learn(training *t, ln_error *error) {
     options.n_own = sizeof t->kept / sizeof(double);
     options.progress = on_progress;
     options.user = t;
-    t->progress = progress_start();
-    t->saved = t->progress.started;
+    voice_start(&t->voice);
+    t->saved = t->voice.progress.started;
     const ln_status status = ln_train(t->model, t->data.train, &options, error);
-    progress_clear(&t->progress);
+    voice_pause(&t->voice);
     return status;
 }
 
@@ -317,26 +270,39 @@ static const char *monitor_name(const training *t) {
     return strcmp(name, "auto") != 0 ? name : t->data.validation ? "val_loss" : "train_loss";
 }
 
-static void print_result(const training *t) {
+static void say_end(training *t, const char *how) {
     const bool         restored = whole(t, KEY_train_restore_best) > 0 && t->kept.restored.epoch > 0;
     const ended *const m = restored ? &t->kept.restored : &t->kept.now;
-    if (restored) printf("the weights of epoch %.0f, whose %s is the best, are put back\n", m->epoch, monitor_name(t));
-    if (t->kept.best_epoch > 0)
-        printf("the weights of epoch %.0f, whose val_accuracy is the best, in %s\n", t->kept.best_epoch, t->run.best);
-    printf("weights in %s\n", t->run.last);
-    if (t->drawing > 0) printf("pictures in %s/pictures\n", t->run.path);
-    printf("%.0f %s image%s, %.0f correct (%.2f %%)\n", m->n,
-           t->data.test         ? "test"
-           : t->data.validation ? "validation"
-                                : "training",
-           m->n > 1 ? "s" : "", m->n_correct, 100 * (m->n_correct / m->n));
+    const voice_end    e = {.run = &t->run,
+                            .how = how,
+                            .began = t->began,
+                            .pictures = t->drawing > 0,
+                            .best_epoch = t->kept.best_epoch,
+                            .restored_epoch = restored ? m->epoch : 0,
+                            .monitor = monitor_name(t),
+                            .of = t->data.test         ? "test"
+                                  : t->data.validation ? "validation"
+                                                       : "training",
+                            .n = m->n,
+                            .n_correct = m->n_correct};
+    t->voice.kind->end(&t->voice, &e);
+}
+
+/* It ends here: why, and what there is. */
+static int stop(training *t, const char *why, const char *sentence) {
+    say("%s", sentence);
+    t->voice.kind->stop(&t->voice, why, sentence);
+    say_end(t, strcmp(why, "signal") == 0 ? "stopped" : "failed");
+    return STATUS_FAILED;
 }
 
 /* What went wrong with a file, and that all is not lost. */
-static int say_broken(const training *t, const ln_error *error) {
-    if (access(t->run.checkpoint, F_OK) != 0) return say_error(error);
-    return say("%s; the last checkpoint is whole: linnet train --resume %s goes on from it", error->message,
-               t->run.path);
+static int stop_broken(training *t, const ln_error *error) {
+    if (access(t->run.checkpoint, F_OK) != 0) return stop(t, "error", error->message);
+    return stop(t, "error",
+                pool_format(&t->recipe.owner,
+                            "%s; the last checkpoint is whole: linnet train --resume %s goes on from it",
+                            error->message, t->run.path));
 }
 
 /* Pictures are drawn by a program of their own, from what lies in the folder, when all is written and said. Its files
@@ -346,15 +312,13 @@ static void start_pictures(training *t) {
     if (whole(t, KEY_train_pictures) <= 0) return;
     t->drawing = program_start("plot", words, &t->recipe.owner);
     if (t->drawing < 0)
-        say("warning: no pictures are drawn: linnet-plot is not beside linnet, or cannot be started (pictures=false "
-            "asks "
-            "for none)");
+        voice_warn(&t->voice, "no pictures are drawn: linnet-plot is not beside linnet, or cannot be started "
+                              "(pictures=false asks for none)");
 }
 
 static void wait_for_pictures(const training *t) {
     if (t->drawing <= 0) return;
-    stop_asked = 0; /* from here on a signal ends the waiting */
-    const int status = program_wait(t->drawing, PICTURE_SECONDS, &stop_asked);
+    const int status = program_wait(t->drawing, PICTURE_SECONDS, interrupt_anew()); /* a signal ends the waiting */
     if (status < 0) say("the pictures are still being drawn, into %s/pictures", t->run.path);
     else if (status != STATUS_OK) say("not all pictures could be drawn: linnet plot %s what=all says why", t->run.path);
 }
@@ -365,21 +329,22 @@ static int finish(training *t, ln_status status, const ln_error *error) {
         if (!t->resumes) run_folder_discard(&t->run);
         return say_error(error);
     }
-    ln_error   save_error = {0};
-    const bool saved = ln_model_save(t->model, t->run.last, &save_error) == LN_OK;
-    if (t->io_error.status != LN_OK) return say_broken(t, &t->io_error);
-    if (status == LN_E_IO) return say_broken(t, error);
-    if (!saved) return say_broken(t, &save_error);
+    ln_error    save_error = {0};
+    const bool  saved = ln_model_save(t->model, t->run.last, &save_error) == LN_OK;
+    pool *const owner = &t->recipe.owner;
+    if (t->io_error.status != LN_OK) return stop_broken(t, &t->io_error);
+    if (status == LN_E_IO) return stop_broken(t, error);
+    if (!saved) return stop_broken(t, &save_error);
     if (status == LN_E_INTERRUPTED)
-        return say("interrupted: the weights so far are in %s; linnet train --resume %s goes on", t->run.last,
-                   t->run.path);
-    if (status == LN_E_NOT_FINITE)
-        return say("%s; the weights before that step are in %s", error->message, t->run.last);
-    if (status != LN_OK) return say("%s; the weights so far are in %s", error->message, t->run.last);
+        return stop(t, "signal",
+                    pool_format(owner, "interrupted: the weights so far are in %s; linnet train --resume %s goes on",
+                                t->run.last, t->run.path));
+    if (status != LN_OK)
+        return stop(t, "error",
+                    pool_format(owner, "%s; the weights %s are in %s", error->message,
+                                status == LN_E_NOT_FINITE ? "before that step" : "so far", t->run.last));
     if (t->began) start_pictures(t);
-    else printf("%s was finished before: nothing was left to do\n", t->run.path);
-    print_result(t);
-    fflush(stdout);
+    say_end(t, "done");
     wait_for_pictures(t);
     return STATUS_OK;
 }
@@ -414,6 +379,12 @@ static int may_resume(const arguments *a) {
     return say("--resume wants the folder of a run, such as runs/1, and there is no folder %s", a->words[0]);
 }
 
+/* NULL: that cannot be meant. */
+static const voice_kind *voice_of(const arguments *a) {
+    const bool quiet = has_flag(a, "--quiet"), json = has_flag(a, "--json");
+    return quiet && json ? NULL : quiet ? &voice_quiet : json ? &voice_json : &voice_lines;
+}
+
 static int run(const arguments *a) {
     const char *name = argument(a, "name"), *project = argument(a, "project");
     if (!good_name(name))
@@ -422,14 +393,17 @@ static int run(const arguments *a) {
     training t = {.recipe.verb_keys = a->verb->keys,
                   .run = {.csv = -1, .board = -1},
                   .resumes = has_flag(a, "--resume"),
+                  .voice.kind = voice_of(a),
                   .drawing = -1};
+    if (!t.voice.kind) return say_usage(a->verb, "--quiet and --json: one says nothing, the other all: give one");
+    if (t.voice.kind != &voice_lines) work_hide();
     ln_error error = {0};
     int      status = t.resumes ? may_resume(a) : STATUS_OK;
     if (status != STATUS_OK) return status;
     status = STATUS_FAILED;
     if (t.resumes ? go_on(&t, a, &error) : begin(&t, a, &error)) {
-        listen();
-        print_head(&t);
+        interrupt_listen();
+        say_begin(&t);
         const ln_status result = learn(&t, &error);
         status = finish(&t, result, &error);
     } else if (error.status != LN_OK) {
@@ -443,7 +417,7 @@ static int run(const arguments *a) {
 const verb verb_train = {
     .name = "train",
     .summary = "train a recipe, and keep weights and results in runs/",
-    .usage = "train RECIPE|--resume RUN [name=NAME] [project=FOLDER] [KEY=VALUE ...]",
+    .usage = "train RECIPE|--resume RUN [name=NAME] [project=FOLDER] [KEY=VALUE ...] [--quiet|--json]",
     .help = "Trains the model of RECIPE (YAML) and writes runs/NAME/: recipe.yaml (every value\n"
             "as used), results.csv (a row an epoch, or as train.every and train.log_steps\n"
             "say), weights/last.safetensors and, when the recipe splits off validation\n"
@@ -465,6 +439,19 @@ const verb verb_train = {
             "  --resume        goes on with the run in folder RUN, from its last checkpoint, to the\n"
             "                  weights and results that it would have had; epochs=N makes it longer,\n"
             "                  where the schedule does not depend on it\n"
+            "  --quiet         says nothing but warnings and errors\n"
+            "  --json          says everything in lines of JSON, an object each, for programs:\n"
+            "                  event begin    run, recipe, weights, parameters, images, batch,\n"
+            "                                 epochs, steps (in all), step (done), threads, isa\n"
+            "                  event step     the columns of results.csv, twice a second at most,\n"
+            "                                 or every train.log_steps steps\n"
+            "                  event epoch    the columns of results.csv, and best\n"
+            "                  event warning  message (it is on standard error as well)\n"
+            "                  event stopped  why (patience, signal, error) and message\n"
+            "                  event end      how (done, stopped, failed), seconds, best_epoch,\n"
+            "                                 restored_epoch, images and correct (of the set that\n"
+            "                                 of names), files\n"
+            "                  What was not measured, and numbers that are not finite, are null.\n"
             "\n"
             "A checkpoint (weights/checkpoint.safetensors) is written after every measured epoch\n"
             "and every train.checkpoint minutes. Two processes cannot write one run.\n"
@@ -478,7 +465,7 @@ const verb verb_train = {
             "  linnet train recipes/lenet5.yaml\n"
             "  linnet train recipes/lenet5.yaml name=slow lr=0.01 seed=2\n"
             "  linnet train --resume runs/slow\n",
-    .flags = (const char *const[]){"--resume", NULL},
+    .flags = (const char *const[]){"--resume", "--quiet", "--json", NULL},
     .keys = (const char *const[]){"name", "project", NULL},
     .n_min = 1,
     .n_max = 1,

@@ -1,8 +1,10 @@
 /* cmd_val.c: linnet val WEIGHTS. */
 #include "cli.h"
 #include "images.h"
+#include "json.h"
 #include "terminal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,6 +53,41 @@ static void print_confusion(const ln_model *model, const uint64_t *confusion, si
     pool_free(&owner);
 }
 
+/* null, of nothing. */
+static void add_ratio(cJSON *o, const char *key, uint64_t part, uint64_t of) {
+    json_number(o, key, of ? (double)part / (double)of : (double)NAN);
+}
+
+static cJSON *class_of(const ln_model *model, const uint64_t *confusion, size_t k, size_t i) {
+    cJSON *const o = cJSON_CreateObject(), *const row = cJSON_CreateArray();
+    pool     owner = {0};
+    uint64_t is = 0, said = 0;
+    for (size_t j = 0; j < k; j++) {
+        is += confusion[i * k + j];
+        said += confusion[j * k + i];
+        cJSON_AddItemToArray(row, cJSON_CreateNumber((double)confusion[i * k + j]));
+    }
+    json_text(o, "class", class_name(model, i, &owner));
+    json_count(o, "images", is);
+    json_count(o, "correct", confusion[i * k + i]);
+    add_ratio(o, "precision", confusion[i * k + i], said);
+    add_ratio(o, "recall", confusion[i * k + i], is);
+    cJSON_AddItemToObject(o, "said", row);
+    pool_free(&owner);
+    return o;
+}
+
+static void print_json(const ln_model *model, const ln_metrics *m, const uint64_t *confusion, size_t k) {
+    cJSON *const o = cJSON_CreateObject(), *const classes = cJSON_CreateArray();
+    json_count(o, "images", m->n);
+    json_count(o, "correct", m->n_correct);
+    json_number(o, "accuracy", m->accuracy);
+    json_number(o, "loss", m->loss);
+    for (size_t i = 0; i < k; i++) cJSON_AddItemToArray(classes, class_of(model, confusion, k, i));
+    cJSON_AddItemToObject(o, "classes", classes);
+    json_print(o);
+}
+
 static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
     if (ln_data_describe(data).has_labels) return true;
     pool owner = {0};
@@ -89,7 +126,8 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     const bool good = data && fits_default(a, model, data, error) && has_labels(data, name, error) &&
                       images_keep_known(data, model, error) &&
                       ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
-    if (good) {
+    if (good && has_flag(a, "--json")) print_json(model, &m, confusion, k);
+    else if (good) {
         print_classes(model, confusion, k);
         print_confusion(model, confusion, k);
         printf("\n%zu image%s, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n == 1 ? "" : "s", m.n_correct,
@@ -116,14 +154,18 @@ static int run(const arguments *a) {
 const verb verb_val = {
     .name = "val",
     .summary = "measure trained weights on labelled images",
-    .usage = "val WEIGHTS [data=IMAGES] [batch=N]",
+    .usage = "val WEIGHTS [data=IMAGES] [batch=N] [--json]",
     .help = "Prints loss, accuracy, precision and recall of each class, and the confusion\n"
             "matrix. The weights file alone says what the network is.\n"
             "\n"
             "  data=IMAGES  what to measure on (mnist:test); linnet help images says what else\n"
             "  batch=N      images at a time (64)\n"
+            "  --json       one line of JSON: images, correct, accuracy, loss, and of each class\n"
+            "               images, correct, precision, recall (null where there are none) and\n"
+            "               said: how many of its images were taken for each class\n"
             "\n"
             "  linnet val runs/1/weights/last.safetensors\n",
+    .flags = (const char *const[]){"--json", NULL},
     .keys = (const char *const[]){"data", "batch", NULL},
     .n_min = 1,
     .n_max = 1,

@@ -1,6 +1,7 @@
 /* data_convert.c: linnet data convert FROM TO. */
 #include "data.h"
 #include "images.h"
+#include "interrupt.h"
 #include "recipe_internal.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ static void report(const conversion *c, const data_parts *parts) {
 }
 
 static bool convert(const conversion *c, ln_context *context, data_parts *parts, ln_error *error) {
+    interrupt_listen(); /* half a folder is taken away */
     if (!open_parts(c, context, parts, error) || !data_shape(c->arguments, parts, error)) return false;
     if (parts->test && c->n_rows) {
         error->status = LN_E_ARGUMENT;

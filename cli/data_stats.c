@@ -1,6 +1,7 @@
 /* data_stats.c: what there is to say of a set of images, in one pass over its values, and which images are the same:
  * those of one hash, compared value by value. */
 #include "data.h"
+#include "work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,8 @@ static void count_classes(data_stats *s) {
 
 /* ------------------------------------------------------------------- copies */
 
+enum { WATCHED = 1024 }; /* images between two looks at the clock */
+
 static size_t image_bytes(const data_stats *s) { return s->n_values * (s->info.is_float ? sizeof(float) : 1); }
 
 static uint64_t hash_of(const void *image, size_t n) {
@@ -92,8 +95,11 @@ static void count_twin(data_twins *t, const data_stats *a, size_t i, const data_
 
 static void find_twins(data_stats *s) {
     s->keys = take(s->info.n, sizeof *s->keys);
-    for (size_t i = 0; i < s->info.n; i++)
+    for (size_t i = 0; i < s->info.n; i++) {
+        if (i % WATCHED == 0) work_show(NULL, "looking for copies", i, s->info.n);
         s->keys[i] = (data_key){hash_of(ln_data_image(s->data, i), image_bytes(s)), i};
+    }
+    work_show(NULL, "looking for copies", s->info.n, s->info.n);
     qsort(s->keys, s->info.n, sizeof *s->keys, compare_keys);
     for (size_t i = 1, first = 0; i < s->info.n; i++) {
         if (s->keys[i].hash != s->keys[first].hash) first = i;

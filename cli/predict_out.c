@@ -1,8 +1,8 @@
 /* predict_out.c: answers as CSV, NPZ, JSON lines, and as Kaggle takes them. */
 #include "cli.h"
+#include "json.h"
 #include "predict.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,13 +113,8 @@ static cJSON *object_of(const answers *a, const ln_model *model, size_t i, size_
 }
 
 void answers_line(const answers *a, const ln_model *model, size_t i, size_t n_best, text *to) {
-    pool         owner = {0};
-    cJSON *const line = object_of(a, model, i, n_best, &owner);
-    char *const  written = cJSON_PrintUnformatted(line);
-    if (!written) (void)take(SIZE_MAX, 1);
-    text_add(to, "%s\n", written);
-    cJSON_free(written);
-    cJSON_Delete(line);
+    pool owner = {0};
+    json_add(to, object_of(a, model, i, n_best, &owner));
     pool_free(&owner);
 }
 

@@ -1,6 +1,6 @@
 /* program.c: verbs that are programs of their own. */
 #include "program.h"
-#include "progress.h"
+#include "bar.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -194,14 +194,15 @@ static double time_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-bool run_folder_tensorboard(run_folder *run, ln_error *error) {
+bool run_folder_tensorboard(run_folder *run, bool resumed, size_t n_steps, ln_error *error) {
     text head = {0};
     for (unsigned number = 1; run->board < 0; number++) {
-        run->events = pool_format(&run->owner, "%s/events.out.tfevents.%u.linnet", run->path, number);
+        run->events = pool_format(&run->owner, "%s/events.out.tfevents.%04u.linnet", run->path, number);
         run->board = open(run->events, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (run->board < 0 && errno != EEXIST) return fail_io(error, "make", run->events);
     }
     tensorboard_begin(&head, time_now());
+    if (resumed) tensorboard_resume(&head, time_now(), n_steps + 1);
     const bool good = append(run->board, run->events, &head, error);
     text_free(&head);
     return good;

@@ -19,8 +19,10 @@ typedef struct run_folder {
 /* Makes project/name, where name NULL is the next free number, and writes the recipe and the table's heading. */
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
                      ln_error *error);
-/* Rows go into a file of events for TensorBoard as well from now on: events.out.tfevents.N.linnet with the next N. */
-bool run_folder_tensorboard(run_folder *run, ln_error *error);
+/* Rows go into a file of events for TensorBoard as well from now on: events.out.tfevents.N.linnet with the next N;
+ * TensorBoard reads such files in the order of their names. resumed: the run goes on after n_steps, and later rows of
+ * the other files hold no more. */
+bool run_folder_tensorboard(run_folder *run, bool resumed, size_t n_steps, ln_error *error);
 /* The folder at path, which is there, to go on in: locked, and without what a killed process left half-written. */
 bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_error *error);
 /* Cuts results.csv back to its first n_bytes (0: to its heading); what is not there any more is said, and let be. */

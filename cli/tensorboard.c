@@ -3,7 +3,8 @@
  *   file    one record after another
  *   record  n (8 bytes, lowest first), check of these 8, n bytes of an event, check of them
  *   check   CRC-32C turned right by 15 bits, plus a282ead8 (4 bytes, lowest first)
- *   event   a protocol buffer: 1 time (double), 2 step (varint), 3 version (text), 5 summary
+ *   event   a protocol buffer: 1 time (double), 2 step (varint), 3 version (text), 5 summary, 7 session
+ *   session 1 status: 1 begins, and what other files of the run have from that step on holds no more
  *   summary 1, repeated: a value: 1 tag (text), 2 number (float)
  *
  * Source: TensorFlow's record_writer.cc, event.proto and summary.proto, as their documentation describes them. */
@@ -85,6 +86,16 @@ void tensorboard_begin(text *to, double time) {
     text              event = {0};
     add_time(&event, time);
     add_bytes(&event, 3, version, sizeof version - 1);
+    add_record(to, &event);
+    text_free(&event);
+}
+
+void tensorboard_resume(text *to, double time, uint64_t step) {
+    text event = {0};
+    add_time(&event, time);
+    add_key(&event, 2, VARINT);
+    add_varint(&event, step);
+    add_bytes(&event, 7, "\x08\x01", 2);
     add_record(to, &event);
     text_free(&event);
 }

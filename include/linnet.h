@@ -75,6 +75,15 @@ LN_API bool ln_context_exact(const ln_context *context);
 /* Bytes that all handles of this context hold now, and the most they ever held (the allocator's view). */
 LN_API void ln_context_memory(const ln_context *context, size_t *n_bytes_now, size_t *n_bytes_peak);
 
+/* Whoever waits for long work may watch it: reading a folder of pictures, ln_data_write, ln_evaluate, ln_predict and
+ * ln_check_new then call watch, on the thread that they were called on and at most ten times a second, with what is
+ * done ("predicting") and how many of its n things (images, files, probes) are done; work shorter than that calls
+ * nothing. watch returns false to stop the work: it ends with LN_E_INTERRUPTED, and nothing is half-written. Of work
+ * that called it the last call has n_done = n, however the work ended. ln_train has a progress of its own. NULL: nobody
+ * watches, as at first. */
+LN_API void ln_context_watch(ln_context *context, bool (*watch)(void *user, const char *what, size_t n_done, size_t n),
+                             void *user);
+
 /* -------------------------------------------------------------------- data */
 
 /* A set of images with or without labels, kept as stored (uint8 or float32), n × c × h × w. */
@@ -148,6 +157,10 @@ LN_API ln_status ln_data_write(ln_context *context, const char *path, const ln_d
 /* A PNG picture of h × w bytes (c 1: grey), or of red, green and blue planes (c 3), as ln_file_write writes. */
 LN_API ln_status ln_picture_write(ln_context *context, const char *path, const uint8_t *pixels, size_t c, size_t h,
                                   size_t w, ln_error *error);
+/* All images of data as PNG pictures FOLDER/NAME.png, by their names (n distinct ones of 1 to 250 bytes without '/');
+ * the folder must be new or empty, and is there as a whole or not at all. */
+LN_API ln_status ln_data_write_pictures(ln_context *context, const char *folder, const ln_data *data,
+                                        const char *const *names, ln_error *error);
 /* All of data's images as a training of this seed and `augment` sees them in an epoch (counted from 1), copied. */
 LN_API ln_data *ln_data_augmented(const ln_data *data, const char *augment, uint64_t seed, uint64_t epoch,
                                   ln_error *error);
@@ -470,9 +483,6 @@ typedef struct ln_check {
     ln_context      *context; /* whose memory this is */
 } ln_check;
 LN_API ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error);
-/* The same for one who waits: progress is told at every probe how many of how many lines of tensors are done. */
-LN_API ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t batch, uint64_t seed,
-                                  void (*progress)(void *user, size_t n_done, size_t n), void *user, ln_error *error);
 LN_API void      ln_check_free(ln_check *check);
 
 /* A look inside, for pictures and study: what images first to first + n - 1 of data are behind every layer, as in a

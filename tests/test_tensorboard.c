@@ -25,6 +25,15 @@ static void test_begin(void **state) {
     text_free(&got);
 }
 
+/* Beginning of TensorFlow's session log: event(wall_time=1.5, step=301, session_log={status: START}). */
+static void test_resume(void **state) {
+    (void)state;
+    text got = {0};
+    tensorboard_resume(&got, 1.5, 301);
+    assert_bytes(&got, "100000000000000095fbfe1809000000000000f83f10ad023a020801d17949d4");
+    text_free(&got);
+}
+
 static void test_row(void **state) {
     (void)state;
     const ln_progress row = {.epoch = 2,
@@ -43,6 +52,7 @@ static void test_row(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_begin), cmocka_unit_test(test_row)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_begin), cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* download.c: one file from one of several mirrors, by libcurl. The partial file is what is kept between attempts: a
  * mirror goes on where another one, or an earlier run, left it; one that does not know how begins anew. */
+#include "bar.h"
 #include "fetch.h"
-#include "progress.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -35,7 +35,8 @@ typedef struct download_state {
     bool               useless;                    /* what the partial file has cannot become the file */
     uint64_t           range_start;
     int                write_error;
-    progress           bar;
+    bar                line;
+    double             started; /* this attempt, in seconds of the monotonic clock */
     pool              *owner;
     const char        *reason;
 } download_state;
@@ -130,10 +131,24 @@ static size_t take_bytes(char *bytes, size_t size, size_t n, void *user) {
     return n;
 }
 
+static void draw(download_state *d) {
+    const size_t      n_before = d->n_before < d->n_have ? d->n_before : d->n_have;
+    const double      done = (double)(d->n_have - n_before), seconds = seconds_now() - d->started;
+    const double      share = (double)d->n_have / (double)d->n_most;
+    pool              owner = {0};
+    const char *const figures[] = {
+        pool_format(&owner, "%3.0f %%", 100 * share),
+        bar_left(&owner, seconds, done / (double)(d->n_most - n_before)),
+        pool_format(&owner, "%.1f MB/s", seconds > 0 ? done / seconds / 1e6 : 0),
+    };
+    bar_draw(&d->line, d->file->name, share, figures, sizeof figures / sizeof *figures);
+    pool_free(&owner);
+}
+
 static int show(void *user, curl_off_t total, curl_off_t now, curl_off_t up, curl_off_t up_now) {
     download_state *const d = user;
     (void)total, (void)now, (void)up, (void)up_now;
-    progress_bytes(&d->bar, d->file->name, d->n_have, d->n_most, d->n_before < d->n_have ? d->n_before : d->n_have);
+    if (d->n_have < d->n_most && bar_due(&d->line)) draw(d);
     return *d->fetching->stop;
 }
 
@@ -156,7 +171,8 @@ static CURLcode transfer(download_state *d, const char *url) {
     d->began = d->misplaced = d->too_long = d->useless = false;
     d->range_start = UINT64_MAX;
     d->n_before = d->n_have;
-    d->bar = progress_start();
+    d->line = bar_start(true);
+    d->started = seconds_now();
     snprintf(range, sizeof range, "%ju-", (uintmax_t)d->n_have);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "linnet");
@@ -177,7 +193,7 @@ static CURLcode transfer(download_state *d, const char *url) {
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, d);
     allow_protocols(curl, url);
     const CURLcode code = curl_easy_perform(curl);
-    progress_clear(&d->bar);
+    bar_clear(&d->line);
     return code;
 }
 

@@ -102,6 +102,12 @@ void ln_warn(const ln_context *context, const char *format, ...) {
     context->log(context->log_user, line);
 }
 
+void ln_context_watch(ln_context *context, bool (*watch)(void *user, const char *what, size_t n_done, size_t n),
+                      void       *user) {
+    context->watch = watch;
+    context->watch_user = user;
+}
+
 /* ----------------------------------------------------------------- options */
 
 /* Copies what the caller knows of the struct; fields newer than the caller stay zero. A caller newer than the library

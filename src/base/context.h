@@ -13,6 +13,8 @@ struct ln_context {
     ln_allocator allocator;
     void (*log)(void *user, const char *line);
     void      *log_user;
+    bool (*watch)(void *user, const char *what, size_t n_done, size_t n); /* of long work; or NULL */
+    void      *watch_user;
     ln_isa     isa;
     bool       exact; /* the processor has fma */
     int        n_threads;

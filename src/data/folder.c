@@ -13,6 +13,7 @@
 #include "data/folder.h"
 
 #include "base/math.h"
+#include "base/work.h"
 #include "data/data.h"
 #include "data/picture.h"
 
@@ -112,7 +113,9 @@ static ln_status list_folder(const folder *f, const char *below, bool folders, u
 
 typedef struct job {
     const folder *f;
-    void (*work)(struct job *job, int t, size_t i, ln_error *error);
+    void (*read)(struct job *job, int t, size_t i, ln_error *error);
+    ln_work        work;
+    atomic_bool    stopped;
     _Atomic size_t next, first_bad; /* first_bad: of the files with a mistake so far */
     ln_error      *errors;          /* of each thread, its first */
     size_t        *bad;             /* and the file it is about */
@@ -128,9 +131,10 @@ static void take_files(void *argument, int t) {
     j->bad[t] = SIZE_MAX;
     for (;;) {
         const size_t i = atomic_fetch_add(&j->next, 1);
-        if (i >= j->f->files.n || i > atomic_load(&j->first_bad)) return;
+        if (i >= j->f->files.n || i > atomic_load(&j->first_bad) || atomic_load(&j->stopped)) return;
         ln_error error = {0};
-        j->work(j, t, i, &error);
+        if (t == 0 && !ln_work_goes_on(&j->work, i)) atomic_store(&j->stopped, true);
+        j->read(j, t, i, &error);
         if (error.status == LN_OK || j->bad[t] != SIZE_MAX) continue;
         j->errors[t] = error;
         j->bad[t] = i;
@@ -139,7 +143,7 @@ static void take_files(void *argument, int t) {
     }
 }
 
-static ln_status run(job *j, ln_error *error) {
+static ln_status run(job *j, const char *what, ln_error *error) {
     ln_context *const context = j->f->context;
     const size_t      n_threads = (size_t)ln_context_threads(context);
     j->errors = ln_allocate(context, n_threads * sizeof *j->errors);
@@ -148,6 +152,8 @@ static ln_status run(job *j, ln_error *error) {
     j->samples = ln_allocate(context, n_threads * j->n_samples);
     atomic_store(&j->next, 0);
     atomic_store(&j->first_bad, SIZE_MAX);
+    atomic_store(&j->stopped, false);
+    j->work = ln_work_begin(context, what, j->f->files.n);
     ln_status status = LN_OK;
     if (!j->errors || !j->bad || !j->bytes || !j->samples) {
         status = ln_fail_memory(error, j->f->path, n_threads * (j->n_bytes + j->n_samples));
@@ -158,6 +164,9 @@ static ln_status run(job *j, ln_error *error) {
         const size_t first = atomic_load(&j->first_bad);
         for (size_t t = 0; t < n_threads && first != SIZE_MAX; t++)
             if (j->bad[t] == first) status = ln_fail(error, j->errors[t].status, "%s", j->errors[t].message);
+        ln_work_end(&j->work);
+        if (atomic_load(&j->stopped))
+            status = ln_work_stop(&j->work, ln_least(atomic_load(&j->next), j->work.n), error);
     }
     ln_release(context, j->errors);
     ln_release(context, j->bad);
@@ -324,24 +333,24 @@ static ln_status list_classes(folder *f, ln_error *error) {
 }
 
 static ln_status read_headers(folder *f, ln_error *error) {
-    job j = {.f = f, .work = read_header};
+    job j = {.f = f, .read = read_header};
     for (size_t i = 0; i < f->files.n; i++)
         if (f->files.entry[i].n_bytes <= LN_PICTURE_MAX_FILE) j.n_bytes = ln_most(j.n_bytes, f->files.entry[i].n_bytes);
-    ln_status status = run(&j, error);
+    ln_status status = run(&j, "looking at pictures", error);
     if (status == LN_OK) drop_others(f);
     if (status == LN_OK) status = check_classes(f, error);
     return status == LN_OK ? check_sizes(f, error) : status;
 }
 
 static ln_status read_all(folder *f, ln_data_parts *parts, uint8_t *pixels, uint8_t *labels, ln_error *error) {
-    job j = {.f = f, .work = read_pixels, .parts = parts, .pixels = pixels};
+    job j = {.f = f, .read = read_pixels, .parts = parts, .pixels = pixels};
     for (size_t i = 0; i < f->files.n; i++) {
         const entry *const e = &f->files.entry[i];
         j.n_bytes = ln_most(j.n_bytes, e->n_bytes);
         j.n_samples = ln_most(j.n_samples, (size_t)e->h * e->w * e->pixel_bytes);
         labels[i] = e->label;
     }
-    return run(&j, error);
+    return run(&j, "reading pictures", error);
 }
 
 static ln_data *make(folder *f, ln_error *error) {

@@ -3,6 +3,7 @@
 #ifndef LN_DATA_WRITE_H
 #define LN_DATA_WRITE_H
 
+#include "base/work.h"
 #include "data/data.h"
 
 /* One format each. test may be NULL; both parts go into arrays alone. */

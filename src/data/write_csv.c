@@ -79,14 +79,17 @@ static ln_status check_finite(const char *path, const ln_data *data, ln_error *e
     return LN_OK;
 }
 
-static ln_status write_all(out *o, const ln_data *data, ln_error *error) {
+static ln_status write_all(ln_context *context, out *o, const ln_data *data, ln_error *error) {
     for (unsigned k = 0; k < 256; k++) {
         char digits[4];
         o->number[k].n = (unsigned char)snprintf(digits, sizeof digits, "%u", k);
         memcpy(o->number[k].digits, digits, 3);
     }
     ln_status status = write_header(o, data, error);
-    for (size_t i = 0; i < data->n && status == LN_OK; i++) status = write_image(o, data, i, error);
+    ln_work   work = ln_work_begin(context, "writing", data->n);
+    for (size_t i = 0; i < data->n && status == LN_OK; i++)
+        status = ln_work_goes_on(&work, i) ? write_image(o, data, i, error) : ln_work_stop(&work, i, error);
+    ln_work_end(&work);
     return status == LN_OK ? flush(o, error) : status;
 }
 
@@ -98,7 +101,7 @@ ln_status ln_csv_write(ln_context *context, const char *path, const ln_data *dat
     status = ln_file_writer_open(context, path, &o->writer, error);
     if (status == LN_OK) {
         const locale_t before = uselocale(ln_plain_locale());
-        status = write_all(o, data, error);
+        status = write_all(context, o, data, error);
         uselocale(before);
         if (status == LN_OK) status = ln_file_writer_commit(o->writer, error);
         else ln_file_writer_abandon(o->writer);

@@ -13,14 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_TRIES = 1000, FOLDER_NAME = 64, OPEN_FOLDERS = 16 };
+enum { FOLDER_TRIES = 1000, FOLDER_NAME = 64, FILE_NAME = 250, OPEN_FOLDERS = 16 };
 
 typedef struct folder {
-    const char *path;             /* as given, for messages */
-    char        target[PATH_MAX]; /* without the last '/' */
-    char        made[PATH_MAX];   /* the hidden folder, "" when there is none */
-    char        file[PATH_MAX + FOLDER_NAME];
-    int         n_digits, label_digits;
+    const char        *path;             /* as given, for messages */
+    char               target[PATH_MAX]; /* without the last '/' */
+    char               made[PATH_MAX];   /* the hidden folder, "" when there is none */
+    char               file[PATH_MAX + FILE_NAME + 8];
+    int                n_digits, label_digits;
+    const char *const *names; /* of the files, in no folders of labels; NULL: by labels and numbers */
 } folder;
 
 static int digits_of(size_t n) {
@@ -119,7 +120,8 @@ static ln_status put_image(folder *f, const ln_data *data, size_t i, uint8_t *ro
     const ln_store *const s = data->store;
     void                 *bytes = NULL;
     size_t                n_bytes = 0;
-    if (s->labels)
+    if (f->names) snprintf(f->file, sizeof f->file, "%s/%s.png", f->made, f->names[i]);
+    else if (s->labels)
         snprintf(f->file, sizeof f->file, "%s/%0*d/%0*zu.png", f->made, f->label_digits, ln_data_written_label(data, i),
                  f->n_digits, i + 1);
     else snprintf(f->file, sizeof f->file, "%s/%0*zu.png", f->made, f->n_digits, i + 1);
@@ -160,27 +162,48 @@ static ln_status check(const char *path, const ln_data *data, ln_error *error) {
                    path, s->c, s->h, s->w);
 }
 
-static ln_status fill(folder *f, const ln_data *data, uint8_t *rows, ln_error *error) {
+static ln_status fill(ln_context *context, folder *f, const ln_data *data, uint8_t *rows, ln_error *error) {
     ln_status status = make_hidden(f, error);
-    if (status == LN_OK && data->store->labels) status = make_labels(f, data, error);
-    for (size_t i = 0; i < data->n && status == LN_OK; i++) status = put_image(f, data, i, rows, error);
+    if (status == LN_OK && data->store->labels && !f->names) status = make_labels(f, data, error);
+    ln_work work = ln_work_begin(context, "writing", data->n);
+    for (size_t i = 0; i < data->n && status == LN_OK; i++)
+        status = ln_work_goes_on(&work, i) ? put_image(f, data, i, rows, error) : ln_work_stop(&work, i, error);
+    ln_work_end(&work);
     return status == LN_OK ? publish(f, error) : status;
 }
 
-ln_status ln_folder_write(ln_context *context, const char *path, const ln_data *data, ln_error *error) {
+static ln_status write_folder(ln_context *context, const char *path, const ln_data *data, const char *const *names,
+                              ln_error *error) {
     ln_status status = check(path, data, error);
     if (status != LN_OK) return status;
     folder *const  f = ln_allocate_zeroed(context, sizeof *f);
     uint8_t *const rows = ln_allocate(context, data->store->image_bytes);
     if (f && rows) {
         f->path = path;
+        f->names = names;
         f->n_digits = digits_of(data->n) > 5 ? digits_of(data->n) : 5;
         status = name_target(f, error);
         if (status == LN_OK) status = check_free(f, error);
-        if (status == LN_OK) status = fill(f, data, rows, error);
+        if (status == LN_OK) status = fill(context, f, data, rows, error);
         if (f->made[0]) nftw(f->made, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
     } else status = ln_fail_memory(error, path, sizeof *f + data->store->image_bytes);
     ln_release(context, f);
     ln_release(context, rows);
     return status;
+}
+
+ln_status ln_folder_write(ln_context *context, const char *path, const ln_data *data, ln_error *error) {
+    return write_folder(context, path, data, NULL, error);
+}
+
+/* A name is a file's name and nothing else: no part of a path. */
+ln_status ln_data_write_pictures(ln_context *context, const char *path, const ln_data *data, const char *const *names,
+                                 ln_error *error) {
+    if (!path || !*path) return ln_fail(error, LN_E_ARGUMENT, "cannot write pictures without a name: give a folder");
+    for (size_t i = 0; i < data->n; i++)
+        if (!names[i][0] || strchr(names[i], '/') || strlen(names[i]) > FILE_NAME)
+            return ln_fail(error, LN_E_ARGUMENT,
+                           "%.200s: a picture cannot be called '%.100s': 1 to %d bytes without '/' were wanted", path,
+                           names[i], FILE_NAME);
+    return write_folder(context, path, data, names, error);
 }

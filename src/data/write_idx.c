@@ -78,8 +78,11 @@ static ln_status put_images(sink *s, const ln_data *data, ln_error *error) {
     const ln_store *const store = data->store;
     const size_t          grey[] = {data->n, store->h, store->w}, all[] = {data->n, store->c, store->h, store->w};
     ln_status             status = put_header(s, store->c > 1 ? all : grey, store->c > 1 ? 4 : 3, error);
+    ln_work               work = ln_work_begin(s->context, "writing", data->n);
     for (size_t i = 0; i < data->n && status == LN_OK; i++)
-        status = put(s, ln_data_values(data, i), store->image_bytes, Z_NO_FLUSH, error);
+        status = ln_work_goes_on(&work, i) ? put(s, ln_data_values(data, i), store->image_bytes, Z_NO_FLUSH, error)
+                                           : ln_work_stop(&work, i, error);
+    ln_work_end(&work);
     return status == LN_OK ? put(s, "", 0, Z_FINISH, error) : status;
 }
 

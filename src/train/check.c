@@ -22,12 +22,6 @@ static const double check_step = 1e-5, check_tolerance = 1e-5, check_noise = 0.0
 static const char   all_at_once[] = "all at once";
 static const double check_work = 2.5e11; /* multiply-accumulates: about a minute */
 
-/* Who is told how far a check is. */
-typedef struct watcher {
-    void (*progress)(void *user, size_t n_done, size_t n);
-    void *user;
-} watcher;
-
 /* What a comparison needs. */
 typedef struct prober {
     ln_plan       *plan;
@@ -38,8 +32,10 @@ typedef struct prober {
     double         weight;  /* of an image's loss in the gradient */
     unsigned char *choices; /* saved bytes of all layers with kinks, at the middle point */
     size_t         n_choices;
-    watcher        watch;
     size_t         n_done; /* rows of the result */
+    ln_work       *work;
+    size_t         n_probes;
+    bool           stopped; /* by the watcher: the comparisons that are left look at nothing */
 } prober;
 
 static double absolute(double x) { return x < 0 ? -x : x; }
@@ -111,6 +107,14 @@ size_t ln_check_chosen(const ln_model *model, const ln_check_scope *scope, size_
 
 static bool is_partial(const ln_check_scope *scope) { return scope->n_probed < scope->n_tensors; }
 
+/* Two for each entry and direction; fewer steps than are allowed mostly do. */
+static size_t most_probes(const ln_model *model, const ln_check_scope *scope) {
+    size_t n = is_partial(scope) ? 2 : 0;
+    for (size_t i = 0; i < scope->n_probed; i++)
+        n += 2 + 2 * ln_least(count_of(model, ln_check_chosen(model, scope, i)), scope->entries);
+    return n;
+}
+
 /* ---------------------------------------------------------------- choices */
 
 /* Copies (or compares) what layers with kinks have saved. */
@@ -136,8 +140,9 @@ static size_t choice_bytes(const ln_plan *plan) {
 }
 
 /* The losses of the images at the point that lies in memory; false: a kink lies between it and the middle. */
-static bool probe(const prober *p, double losses[CHECK_IMAGES]) {
-    if (p->watch.progress) p->watch.progress(p->watch.user, p->n_done, p->scope.n_probed + is_partial(&p->scope));
+static bool probe(prober *p, double losses[CHECK_IMAGES]) {
+    p->stopped = p->stopped || !ln_work_goes_on(p->work, ln_least(p->n_probes++, p->work->n));
+    if (p->stopped) return false;
     ln_run_probe(p->plan, p->step);
     memcpy(losses, ln_run_tensor(p->plan, false, p->plan->n_tensors - 1), p->n * sizeof *losses);
     return each_choice(p, NULL);
@@ -185,7 +190,7 @@ static double relative(double a, double b, double floor) {
     return scale > 0 ? absolute(a - b) / scale : 0;
 }
 
-static void check_entry(const prober *p, const movable *m, size_t i, double floor, ln_check_tensor *out) {
+static void check_entry(prober *p, const movable *m, size_t i, double floor, ln_check_tensor *out) {
     double *const v = value_at(m, i), middle = *v;
     double        above[CHECK_IMAGES], below[CHECK_IMAGES];
     *v = middle + check_step;
@@ -254,7 +259,7 @@ static double slope_of(const prober *p, range r) {
 }
 
 /* Smaller steps while kinks lie within, a few times. */
-static void check_direction(const prober *p, range r, double floor, ln_check_tensor *out) {
+static void check_direction(prober *p, range r, double floor, ln_check_tensor *out) {
     const double slope = slope_of(p, r);
     out->direction = __builtin_nan("");
     for (double h = p->scope.entries ? check_step : check_step / 10; h >= check_step / 100; h /= 10) {
@@ -280,7 +285,7 @@ static double largest_gradient(const prober *p, range r) {
     return largest;
 }
 
-static void check_tensor(const prober *p, size_t t, ln_check_tensor *out) {
+static void check_tensor(prober *p, size_t t, ln_check_tensor *out) {
     const movable m = movable_at(p, t);
     const range   r = {t, t + 1};
     ln_random     random = ln_random_at(p->seed, LN_RANDOM_CHECK, (uint32_t)t, 0);
@@ -292,16 +297,16 @@ static void check_tensor(const prober *p, size_t t, ln_check_tensor *out) {
     check_direction(p, r, floor, out);
 }
 
-static void check_together(const prober *p, ln_check_tensor *out) {
+static void check_together(prober *p, ln_check_tensor *out) {
     const range r = {0, p->scope.n_tensors};
     *out = (ln_check_tensor){.name = all_at_once};
     check_direction(p, r, 1e-3 * largest_gradient(p, r) + rounding_floor(p), out);
 }
 
 static void check_tensors(prober *p, ln_check *check) {
-    for (; p->n_done < p->scope.n_probed; p->n_done++)
+    for (; p->n_done < p->scope.n_probed && !p->stopped; p->n_done++)
         check_tensor(p, ln_check_chosen(p->plan->model, &p->scope, p->n_done), &check->tensors[p->n_done]);
-    if (is_partial(&p->scope)) check_together(p, &check->tensors[p->n_done++]);
+    if (is_partial(&p->scope) && !p->stopped) check_together(p, &check->tensors[p->n_done++]);
     check->n_tensors = p->n_done;
 }
 
@@ -321,7 +326,7 @@ static void sort_worst_first(ln_check *check) {
 }
 
 static ln_status check_gradients(ln_model *model, const ln_batch *batch, const ln_check_scope *scope, uint64_t seed,
-                                 watcher watch, ln_check *check, ln_error *error) {
+                                 ln_check *check, ln_error *error) {
     const ln_plan_options options = {.kernels = ln_kernels_of(LN_ISA_F64),
                                      .batch = batch->n,
                                      .training = true,
@@ -329,7 +334,8 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, const l
                                      .n_threads = ln_context_threads(model->context),
                                      .input_gradient = true};
     const ln_step         step = {.batch = batch, .seed = seed, .number = 1};
-    prober                p = {.step = &step, .scope = *scope, .seed = seed, .n = batch->n, .watch = watch};
+    ln_work               work = ln_work_begin(model->context, "checking", most_probes(model, scope));
+    prober                p = {.step = &step, .scope = *scope, .seed = seed, .n = batch->n, .work = &work};
     ln_status             status = ln_plan_new(model, &options, &p.plan, error);
     if (status != LN_OK) return status;
     p.weight = model->loss.op->weight(&model->loss, batch->labels, batch->n);
@@ -339,6 +345,8 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, const l
         (void)ln_run_step(p.plan, &step); /* a value that is not finite shows as an infinite error */
         each_choice(&p, p.choices);
         check_tensors(&p, check);
+        ln_work_end(&work);
+        if (p.stopped) status = ln_work_stop(&work, ln_least(p.n_probes - 1, work.n), error);
         sort_worst_first(check);
     } else status = ln_fail_memory(error, "check", p.n_choices);
     ln_release(model->context, p.choices);
@@ -551,8 +559,8 @@ static ln_batch with_noise(const ln_batch *batch, size_t most, const ln_model *m
     return few;
 }
 
-static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, watcher watch,
-                            ln_check *check, ln_error *error) {
+static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_check *check,
+                            ln_error *error) {
     const ln_check_scope scope = ln_check_scope_of(model);
     ln_batch_room        room = {0};
     const size_t         n = ln_data_describe(data).n, most = ln_least(batch, n);
@@ -564,7 +572,7 @@ static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, 
     if (status == LN_OK) {
         const ln_batch all = ln_batch_of(&room, model, data, NULL, 0, most);
         const ln_batch few = with_noise(&all, scope.images, model, seed, pixels, rows);
-        status = check_gradients(model, &few, &scope, seed, watch, check, error);
+        status = check_gradients(model, &few, &scope, seed, check, error);
         if (status == LN_OK) status = check_health(model, &all, check, error);
         if (status == LN_OK) give_verdict(check, &scope);
     }
@@ -574,11 +582,6 @@ static ln_status fill_check(ln_model *model, const ln_data *data, size_t batch, 
 }
 
 ln_check *ln_check_new(ln_model *model, const ln_data *data, size_t batch, uint64_t seed, ln_error *error) {
-    return ln_check_watched(model, data, batch, seed, NULL, NULL, error);
-}
-
-ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t batch, uint64_t seed,
-                           void (*progress)(void *user, size_t n_done, size_t n), void *user, ln_error *error) {
     if (ln_model_finish(model, error) != LN_OK || ln_batch_check("check", model, data, true, error) != LN_OK)
         return NULL;
     if (batch < 1 || batch > LN_MAX_BATCH) {
@@ -599,7 +602,7 @@ ln_check *ln_check_watched(ln_model *model, const ln_data *data, size_t batch, u
     check->tensors = (ln_check_tensor *)(void *)(check + 1);
     check->layers = (ln_check_layer *)(void *)(check->tensors + n_tensors);
     const uint64_t  mode = ln_fp_enter();
-    const ln_status status = fill_check(model, data, batch, seed, (watcher){progress, user}, check, error);
+    const ln_status status = fill_check(model, data, batch, seed, check, error);
     ln_fp_leave(mode);
     if (status == LN_OK) return check;
     ln_check_free(check);

@@ -81,6 +81,11 @@ ln_metrics ln_evaluator_run(ln_evaluator *e, const ln_data *data, float *outputs
     ln_metrics     m = {.n = n};
     ln_run_pack(e->plan);
     for (size_t first = 0; first < n; first += e->batch) {
+        if (e->work && !ln_work_goes_on(e->work, first)) {
+            e->stopped = true;
+            e->n_done = first;
+            break;
+        }
         const ln_batch batch =
             ln_batch_of(&e->room, e->model, data, NULL, first, n - first < e->batch ? n - first : e->batch);
         size_t correct;
@@ -110,9 +115,14 @@ ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch, ln_met
     }
     const size_t n_classes = ln_model_class_count(model);
     if (confusion) memset(confusion, 0, n_classes * n_classes * sizeof *confusion);
+    ln_work work = ln_work_begin(model->context, "measuring", ln_data_describe(data).n);
+    e.work = &work;
     const ln_metrics found = ln_evaluator_run(&e, data, outputs, confusion);
+    ln_work_end(&work);
+    if (e.stopped) status = ln_work_stop(&work, e.n_done, error);
     ln_release(model->context, outputs);
     ln_evaluator_free(&e);
+    if (status != LN_OK) return status;
     if (!(found.loss - found.loss == 0))
         return ln_fail(error, LN_E_NOT_FINITE,
                        "val: the loss is not finite: the weights or the images are far too large for this network");
@@ -192,7 +202,12 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
     status = outputs ? plan_prediction(model, batch, &plan, NULL, error)
                      : ln_fail_memory(error, "predict", batch * k * sizeof *outputs);
     if (status == LN_OK) status = ln_batch_room_new(model->context, batch, &room, error);
+    ln_work work = ln_work_begin(model->context, "predicting", n);
     for (size_t first = 0; status == LN_OK && first < n; first += batch) {
+        if (!ln_work_goes_on(&work, first)) {
+            status = ln_work_stop(&work, first, error);
+            break;
+        }
         const ln_batch part = ln_batch_of(&room, model, data, NULL, first, n - first < batch ? n - first : batch);
         ln_run_forward(plan, &part);
         ln_run_outputs(plan, part.n, outputs);
@@ -201,6 +216,7 @@ ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *
         for (size_t i = 0; i < part.n && probabilities; i++)
             model->loss.op->probabilities(&model->loss, outputs + i * k, probabilities + (first + i) * n_classes);
     }
+    ln_work_end(&work);
     ln_batch_room_free(model->context, &room);
     ln_plan_free(plan);
     ln_release(model->context, outputs);

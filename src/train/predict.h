@@ -2,6 +2,7 @@
 #ifndef LN_TRAIN_PREDICT_H
 #define LN_TRAIN_PREDICT_H
 
+#include "base/work.h"
 #include "train/batch.h"
 
 enum { LN_MAX_BATCH = 1 << 20 };
@@ -11,6 +12,9 @@ typedef struct ln_evaluator {
     ln_plan      *plan;
     size_t        batch;
     ln_batch_room room;
+    ln_work      *work;    /* who watches; NULL: nobody */
+    bool          stopped; /* by whoever does, after n_done images: the metrics mean nothing */
+    size_t        n_done;
 } ln_evaluator;
 
 ln_status  ln_evaluator_new(ln_model *model, size_t batch, ln_evaluator *evaluator, ln_error *error);
