@@ -30,6 +30,12 @@ static const char *called(const report *r, size_t part) {
 
 static const char *values_word(const data_stats *s) { return s->info.h * s->info.w > 1 ? "pixels" : "values"; }
 
+/* How people call class k: by its name, where it has one, or its label. */
+static const char *class_word(report *r, const ln_data *data, int k) {
+    const char *const name = ln_data_class_name(data, k);
+    return name ? name : pool_format(&r->owner, "%d", ln_data_class(data, k));
+}
+
 /* The classes below n that a has (NULL: all of them) and b lacks, at most FEW by number: "Class 3 is", "Classes 1, 3
  * are"; NULL when there are none. */
 static const char *classes_beyond(report *r, const data_stats *a, const data_stats *b, int n) {
@@ -38,7 +44,8 @@ static const char *classes_beyond(report *r, const data_stats *a, const data_sta
     for (int k = 0; k < n; k++) {
         const bool has = !a || a->n_of[k] > 0;
         if (!has || b->n_of[k] > 0 || ++count > FEW) continue;
-        text_add(&list, "%s%d", count > 1 ? ", " : "", ln_data_class(b->data, k));
+        text_add(&list, "%s%s", count > 1 ? ", " : "",
+                 class_word(r, a && k >= b->info.n_classes ? a->data : b->data, k));
     }
     if (count > FEW) text_add(&list, " and %zu more", count - FEW);
     const char *const said =
@@ -59,10 +66,10 @@ static void note_labels(report *r, size_t part) {
     }
     if (s->n_of[s->largest] > UNEVEN * s->n_of[s->smallest])
         note(r, pool_format(&r->owner,
-                            "Class %d has %zu %simages and class %d only %zu: a network that always says the former "
+                            "Class %s has %zu %simages and class %s only %zu: a network that always says the former "
                             "looks good, so judge it by the recall of each class (linnet val), or even them out.",
-                            ln_data_class(s->data, s->largest), s->n_of[s->largest], called(r, part),
-                            ln_data_class(s->data, s->smallest), s->n_of[s->smallest]));
+                            class_word(r, s->data, s->largest), s->n_of[s->largest], called(r, part),
+                            class_word(r, s->data, s->smallest), s->n_of[s->smallest]));
     const char *const empty = part == 0 ? classes_beyond(r, NULL, s, s->info.n_classes) : NULL;
     if (empty)
         note(r,
@@ -202,7 +209,7 @@ static void print_classes(report *r) {
     if (two) table_add(&t, "%s", r->titles[1]), table_add(&t, "share");
     for (int k = 0; k < 256; k++) {
         if (s->n_of[k] == 0 && (!two || other->n_of[k] == 0)) continue;
-        table_add(&t, "%d", ln_data_class(s->data, k));
+        table_add(&t, "%s", class_word(r, k < s->info.n_classes || !other ? s->data : other->data, k));
         table_add(&t, "%s", text_count(&r->owner, s->n_of[k]));
         table_add(&t, "%s", share(r, s, s->n_of[k]));
         table_add(&t, "%s", bar(r, s->n_of[k], s->n_of[s->largest], look.utf8));
@@ -253,7 +260,11 @@ static void print_part(const char *key, const data_stats *s) {
     else putchar('{');
     for (int k = 0; k < 256 && i->has_labels; k++) {
         if (s->n_of[k] == 0) continue;
-        printf("%s\"%d\": %zu", before, ln_data_class(s->data, k), s->n_of[k]);
+        const char *const name = ln_data_class_name(s->data, k);
+        printf("%s", before);
+        if (name) print_string(name);
+        else printf("\"%d\"", ln_data_class(s->data, k));
+        printf(": %zu", s->n_of[k]);
         before = ", ";
     }
     if (i->has_labels) printf("}}");

@@ -29,6 +29,10 @@ void print_help(void) {
          "  LINNET_ISA=NAME   plain, avx2, avx512 or neon (the best there is)\n"
          "  LINNET_DATA=DIR   where mnist/ and other known sets lie\n"
          "  LINNET_MIRROR=URL where data fetch looks first\n"
+         "  LINNET_CACHE=DIR  where decoded pictures are kept, and what memory cannot hold lies\n"
+         "                    (~/.cache/linnet; deleting it does no harm)\n"
+         "  LINNET_DATA_MEMORY=MIB\n"
+         "                    the most that a set may take in memory (half of what is free)\n"
          "  NO_COLOR=1        no colours\n"
          "\n"
          "Exit status: 0 done, 1 failed, 2 wrong usage.");

@@ -62,6 +62,10 @@ typedef struct ln_context_options {
     const ln_allocator *allocator; /* NULL: malloc's; copied */
     void (*log)(void *user, const char *line); /* warnings, a sentence each; NULL: dropped */
     void *log_user;
+    /* Bytes of values up to which a data set lies in memory; a larger one lies in a file without a name in the cache
+     * folder ($LINNET_CACHE, $XDG_CACHE_HOME/linnet, ~/.cache/linnet), whose pages come and go as they are used:
+     * slower, else the same. 0: LINNET_DATA_MEMORY (MiB), or half of what the machine has free. */
+    size_t data_memory;
 } ln_context_options;
 #define LN_CONTEXT_OPTIONS {.size = sizeof(ln_context_options)}
 
@@ -94,15 +98,16 @@ typedef struct ln_data_info {
     bool   is_float;    /* false: uint8 */
     bool   has_labels;
     int    n_classes;   /* largest label + 1, or more if names say so; 0 without labels */
-    size_t n_bytes;     /* held in memory */
+    size_t n_bytes;     /* held in memory, or in a file (ln_context_options.data_memory) */
 } ln_data_info;
 
 /* name: "mnist", "fashion-mnist", "kmnist" or "cifar10"; "points n=211 noise=0.3" or
  * "pictures n=1000 c=3 h=32 w=32", drawn; or the path of a file, whose contents say what it is: IDX images (with the
  * labels of a sibling "-labels-idx1-", where there is one), CSV, NPY (all three gzipped or not), NPZ, CIFAR-10's binary
  * files (one, or the folder of all), or a folder with a folder of pictures (PNG, JPEG, PGM, PPM) for each class, called
- * as the class is, in it or in its folders train and val (or test). An image in a CSV is a line of count values, and so
- * count × 1 × 1: see ln_data_reshape.
+ * as the class is, in it or in its folders train and val (or test); what takes long to decode is kept in the cache
+ * folder (see ln_context_options.data_memory), which may be deleted at any time, and holds 4 GiB at most. An image in a
+ * CSV is a line of count values, and so count × 1 × 1: see ln_data_reshape.
  * split: "train" (also NULL) or "test", where the name has both; "NAME:train" and "NAME:test" choose it too.
  * A set by name is looked for in folder (may be NULL), $LINNET_DATA, the user's data folder ($XDG_DATA_HOME/linnet, or
  * ~/.local/share/linnet), beside the command and in the installed share folder, each time in a folder NAME, or of MNIST
@@ -149,7 +154,8 @@ LN_API ln_status ln_data_reshape(ln_data *data, size_t c, size_t h, size_t w, ln
  *   -idx3-ubyte      (or idx4, where there are channels) images whose name holds images-idx; labels beside them, named
  *                    with labels-idx1; .gz behind it packs both. .idx or .idx.gz: PATH-images-idx3-ubyte and
  *                    PATH-labels-idx1-ubyte for PATH.idx
- *   /                a folder with a folder of PNG pictures for each label, 00001.png, … by their numbers in data
+ *   /                a folder with a folder of PNG pictures for each class, called by its name or else by its label;
+ *                    pictures are called 00001.png, … by their numbers in data
  * Files are replaced as ln_file_write does; a folder must not be there, or be empty. IDX and pictures hold bytes alone.
  * CSV does not tell floats that are whole numbers 0 to 255 throughout from bytes. */
 LN_API ln_status ln_data_write(ln_context *context, const char *path, const ln_data *data, const ln_data *test,

@@ -104,6 +104,38 @@ static void bad_jpeg_never_harms(void **state) {
     }
 }
 
+/* Cameras fill up before the end of the file. What the same bytes hide elsewhere cannot be known: they stay an error,
+ * as does a cut that they cover. */
+static void bytes_before_the_end_are_no_damage(void **state) {
+    static const char *const   names[] = {"colour.jpg", "progressive.jpg", "cmyk.jpg"};
+    static const unsigned char end[2] = {0xff, 0xd9};
+    files                     *f = *state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        unsigned char bytes[4096 + 64];
+        uint8_t       values[2][3 * H * W];
+        ln_error      error = {0};
+        ln_picture    p;
+        size_t        n = fixture(names[i], bytes);
+        for (size_t k = 0; k < 2; k++) {
+            if (ln_picture_decode(f->context, names[i], bytes, n, &p, &error) != LN_OK) fail_msg("%s", error.message);
+            ln_picture_scale(&p, 3, p.h, p.w, values[k]);
+            ln_release(f->context, p.samples);
+            memset(bytes + n - 2, 1, 40);
+            memcpy(bytes + n + 38, end, 2);
+            n += 40;
+        }
+        assert_memory_equal(values[0], values[1], sizeof *values);
+        n = fixture(names[i], bytes);
+        memmove(bytes + 24, bytes + 20, n - 20); /* APP0 ends there */
+        assert_int_equal(ln_picture_decode(f->context, "a.jpg", bytes, n - 40, &p, &error), LN_E_FORMAT);
+        n = fixture(names[i], bytes);
+        if (i == 1) continue; /* fewer scans are a whole picture too, a coarser one */
+        memset(bytes + n - 60, 0, 20);
+        memcpy(bytes + n - 40, end, 2);
+        assert_int_equal(ln_picture_decode(f->context, "a.jpg", bytes, n - 38, &p, &error), LN_E_FORMAT);
+    }
+}
+
 /* ------------------------------------------------------------------ folders */
 
 static void make_pets(files *f, const char *root) {
@@ -398,6 +430,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FILES_TEST(pictures_are_what_pillow_says),
         FILES_TEST(bad_jpeg_never_harms),
+        FILES_TEST(bytes_before_the_end_are_no_damage),
         FILES_TEST(a_folder_is_a_set),
         FILES_TEST(grey_pictures_have_one_channel),
         FILES_TEST(parts_are_folders_too),

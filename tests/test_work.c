@@ -160,7 +160,7 @@ static void set_width(int tty, unsigned short width) {
 }
 
 /* What came through a terminal, to the first '|': it may come in pieces. */
-static void hear(int master, char *words, size_t size) {
+static void read_all(int master, char *words, size_t size) {
     size_t n = 0;
     while (n + 1 < size && (n == 0 || words[n - 1] != '|')) {
         const ssize_t more = read(master, words + n, size - 1 - n);
@@ -186,7 +186,7 @@ static const char *drawn(unsigned short width, char *words, size_t size) {
     bar_clear(&b);
     fputs("|", stderr);
     restore(before);
-    hear(master, words, size);
+    read_all(master, words, size);
     close(slave);
     close(master);
     assert_int_equal(visible, strlen(words) > 1);
@@ -257,7 +257,7 @@ static void test_show(void **state) {
     work_show(NULL, "sorting", 15, 15);
     fputs("|", stderr);
     restore(before);
-    hear(master, words, sizeof words);
+    read_all(master, words, sizeof words);
     close(slave);
     close(master);
     assert_non_null(strstr(words, "\rsorting "));

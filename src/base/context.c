@@ -1,8 +1,9 @@
 /* The context: checks its options once, so that nothing made from it needs to, and counts every byte.
  *
- * A block of memory is a 64-byte head, which holds the block's size, and what the caller gets behind it. */
+ * A block of memory is a head, which holds the block's size, and what the caller gets behind it. */
 #include "base/context.h"
 
+#include "base/large.h"
 #include "base/number.h"
 
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { LN_MAX_THREADS = 1024, LN_HEAD = 64, HUGE_PAGE = 2 << 20 };
+enum { LN_MAX_THREADS = 1024, HUGE_PAGE = 2 << 20 };
 
 /* ------------------------------------------------------------------ memory */
 
@@ -43,16 +44,18 @@ static void count_in(ln_context *context, size_t n_bytes) {
                                                                 memory_order_relaxed, memory_order_relaxed)) {}
 }
 
-static size_t *head_of(void *memory) { return (size_t *)(void *)((unsigned char *)memory - LN_HEAD); }
+static ln_block_head *head_of(void *memory) {
+    return (ln_block_head *)(void *)((unsigned char *)memory - LN_BLOCK_HEAD);
+}
 
 void *ln_allocate(ln_context *context, size_t n_bytes) {
-    if (n_bytes > SIZE_MAX - LN_HEAD) return NULL;
-    const size_t  total = n_bytes + LN_HEAD;
-    size_t *const head = context->allocator.allocate(context->allocator.user, total, LN_HEAD);
+    if (n_bytes > SIZE_MAX - LN_BLOCK_HEAD) return NULL;
+    const size_t         total = n_bytes + LN_BLOCK_HEAD;
+    ln_block_head *const head = context->allocator.allocate(context->allocator.user, total, LN_BLOCK_HEAD);
     if (!head) return NULL;
-    *head = total;
+    *head = (ln_block_head){.n_bytes = total};
     count_in(context, total);
-    return (unsigned char *)head + LN_HEAD;
+    return (unsigned char *)head + LN_BLOCK_HEAD;
 }
 
 void *ln_allocate_zeroed(ln_context *context, size_t n_bytes) {
@@ -63,7 +66,7 @@ void *ln_allocate_zeroed(ln_context *context, size_t n_bytes) {
 void *ln_reallocate(ln_context *context, void *memory, size_t n_bytes) {
     void *const moved = ln_allocate(context, n_bytes);
     if (!moved || !memory) return moved;
-    const size_t before = *head_of(memory) - LN_HEAD;
+    const size_t before = head_of(memory)->n_bytes - LN_BLOCK_HEAD;
     memcpy(moved, memory, ln_least(before, n_bytes));
     ln_release(context, memory);
     return moved;
@@ -72,9 +75,13 @@ void *ln_reallocate(ln_context *context, void *memory, size_t n_bytes) {
 /* The context itself is such a block, so it is not touched after the allocator has it back. */
 void ln_release(ln_context *context, void *memory) {
     if (!memory) return;
-    size_t *const      head = head_of(memory);
-    const size_t       total = *head;
-    const ln_allocator allocator = context->allocator;
+    ln_block_head *const head = head_of(memory);
+    const size_t         total = head->n_bytes;
+    const ln_allocator   allocator = context->allocator;
+    if (head->mapped) {
+        ln_unmap_large(head, total);
+        return;
+    }
     atomic_fetch_sub_explicit(&context->n_bytes_now, total, memory_order_relaxed);
     allocator.release(allocator.user, head, total);
 }
@@ -163,6 +170,20 @@ static ln_status choose_threads(int wanted, int *n_threads, ln_error *error) {
     return LN_OK;
 }
 
+/* Bytes; 0 where nobody says. */
+static ln_status choose_data_memory(size_t wanted, size_t *n_bytes, ln_error *error) {
+    const char *const text = variable("LINNET_DATA_MEMORY");
+    int64_t           number = 0;
+    *n_bytes = wanted;
+    if (wanted || !text) return LN_OK;
+    if (ln_integer_read(text, &number) != LN_OK || number < 1 || number > INT64_MAX >> 20)
+        return ln_fail(error, LN_E_ARGUMENT,
+                       "context: LINNET_DATA_MEMORY='%.40s' is not a number of MiB; write a whole number from 1 on",
+                       text);
+    *n_bytes = (size_t)number << 20;
+    return LN_OK;
+}
+
 static ln_status fail_unavailable(const char *who, const char *name, ln_error *error) {
     char   list[128] = "";
     size_t length = 0;
@@ -204,6 +225,7 @@ static ln_status choose(const ln_context_options *given, ln_context *context, ln
     ln_context_options options;
     ln_status          status = read_options(given, &options, error);
     if (status == LN_OK) status = choose_threads(options.n_threads, &context->n_threads, error);
+    if (status == LN_OK) status = choose_data_memory(options.data_memory, &context->data_memory, error);
     if (status == LN_OK) status = choose_isa(options.isa, &context->isa, error);
     context->allocator = (ln_allocator){.allocate = default_allocate, .release = default_release};
     if (status == LN_OK && options.allocator) context->allocator = *options.allocator;
@@ -218,7 +240,7 @@ ln_context *ln_context_new(const ln_context_options *options, ln_error *error) {
     if (choose(options, &first, error) != LN_OK) return NULL;
     ln_context *const context = ln_allocate(&first, sizeof *context);
     if (!context) {
-        ln_fail_memory(error, "context", sizeof *context + LN_HEAD);
+        ln_fail_memory(error, "context", sizeof *context + LN_BLOCK_HEAD);
         return NULL;
     }
     memcpy(context, &first, sizeof first); /* with what was counted */

@@ -19,11 +19,19 @@ struct ln_context {
     bool       exact; /* the processor has fma */
     int        n_threads;
     ln_threads *threads;
+    size_t      data_memory; /* bytes; 0: by what the machine has */
     _Atomic size_t n_bytes_now, n_bytes_peak;
 };
 
+/* What lies in front of every block, in LN_BLOCK_HEAD bytes. */
+enum { LN_BLOCK_HEAD = 64 };
+typedef struct ln_block_head {
+    size_t n_bytes; /* with the head */
+    bool   mapped;  /* from a file: base/large.h */
+} ln_block_head;
+
 /* 64-byte aligned memory from the context's allocator; n_bytes 0 gives a valid pointer. NULL when there is none. The
- * block remembers its size in a 64-byte head, so that ln_release needs the pointer alone. */
+ * block remembers its size in its head, so that ln_release needs the pointer alone. */
 void *ln_allocate(ln_context *context, size_t n_bytes);
 void *ln_allocate_zeroed(ln_context *context, size_t n_bytes);
 /* Keeps the first min(old, new) bytes; on NULL the old block stays valid. memory may be NULL. */

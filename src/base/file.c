@@ -22,6 +22,7 @@ struct ln_file_writer {
     size_t      n_folder;  /* length of target's folder part, "/" included; 0: the current folder */
     int         fd;
     bool        named;  /* temporary exists */
+    bool        hasty;  /* not synced */
     bool        direct; /* target is a device or pipe: no temporary */
 };
 
@@ -157,15 +158,17 @@ static int sync_folder(const ln_file_writer *writer) {
 
 /* 0, or -1 with errno set. The descriptor is closed before the rename, since close() reports late write errors. */
 static int finish(ln_file_writer *writer) {
-    if (!writer->direct && (fsync(writer->fd) || (!writer->named && give_name(writer)))) return -1;
+    if (!writer->direct && ((!writer->hasty && fsync(writer->fd)) || (!writer->named && give_name(writer)))) return -1;
     const int fd = writer->fd;
     writer->fd = -1;
     if (close(fd)) return -1;
     if (writer->direct) return 0;
     if (rename(writer->temporary, writer->target)) return -1;
     writer->named = false;
-    return sync_folder(writer);
+    return writer->hasty ? 0 : sync_folder(writer);
 }
+
+void ln_file_writer_hurry(ln_file_writer *writer) { writer->hasty = true; }
 
 ln_status ln_file_writer_finish(ln_file_writer *writer, ln_error *error) {
     return finish(writer) ? ln_fail_io(error, "write", writer->path) : LN_OK;

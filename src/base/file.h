@@ -14,6 +14,9 @@ typedef struct ln_file_writer ln_file_writer;
 ln_status ln_file_writer_open(ln_context *context, const char *path, ln_file_writer **writer, ln_error *error);
 /* After a failure only ln_file_writer_abandon may follow. */
 ln_status ln_file_writer_write(ln_file_writer *writer, const void *bytes, size_t n_bytes, ln_error *error);
+/* Before the commit: the disk is not waited for. A machine that stops may then leave damaged contents under path, which
+ * whoever reads them must notice. */
+void ln_file_writer_hurry(ln_file_writer *writer);
 /* Makes the new contents visible under path, durably. Frees the writer, also when it fails. */
 ln_status ln_file_writer_commit(ln_file_writer *writer, ln_error *error);
 /* The same without freeing it, which ln_file_writer_abandon then does. This and ln_file_writer_write ask no allocator,

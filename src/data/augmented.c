@@ -1,4 +1,5 @@
 /* A data set as an epoch of a training sees it. */
+#include "base/large.h"
 #include "data/augment.h"
 #include "data/data.h"
 
@@ -38,11 +39,13 @@ ln_data *ln_data_augmented(const ln_data *data, const char *text, uint64_t seed,
         return NULL;
     }
     if (read_augment(data, text, &augment, &frame, error) != LN_OK) return NULL;
-    unsigned char *const pixels = ln_allocate(s->context, data->n * s->image_bytes);
-    uint8_t *const       labels = s->labels ? ln_allocate(s->context, data->n) : NULL;
-    void *const          spare = ln_allocate(s->context, ln_augment_spare_bytes(&augment, &frame));
-    ln_data             *made = NULL;
-    if (pixels && spare && (labels || !s->labels)) {
+    void           *pixels;
+    uint8_t *const  labels = s->labels ? ln_allocate(s->context, data->n) : NULL;
+    void *const     spare = ln_allocate(s->context, ln_augment_spare_bytes(&augment, &frame));
+    ln_data        *made = NULL;
+    const ln_status status =
+        ln_allocate_large(s->context, "ln_data_augmented", data->n * s->image_bytes, &pixels, error);
+    if (status == LN_OK && spare && (labels || !s->labels)) {
         const ln_data_parts parts = {.pixels = pixels,
                                      .labels = labels,
                                      .is_float = s->is_float,
@@ -56,8 +59,8 @@ ln_data *ln_data_augmented(const ln_data *data, const char *text, uint64_t seed,
         copy_labels(data, labels);
         made = ln_data_new(s->context, "ln_data_augmented", &parts, error);
         if (made) made->n_kept = data->n_kept, memcpy(made->kept, data->kept, sizeof made->kept);
-    } else {
-        ln_fail_memory(error, "ln_data_augmented", data->n * s->image_bytes);
+    } else if (status == LN_OK) {
+        ln_fail_memory(error, "ln_data_augmented", data->n);
     }
     ln_release(s->context, spare);
     if (!made) {

@@ -4,6 +4,7 @@
 #include "data/cifar.h"
 
 #include "base/file.h"
+#include "base/large.h"
 #include "data/data.h"
 #include "data/stream.h"
 
@@ -85,10 +86,12 @@ static ln_data *read_batches(ln_context *context, const char *name, const batche
                              ln_error *error) {
     ln_data_parts p = {.own = true, .c = 3, .h = 32, .w = 32, .n_classes = CIFAR_CLASSES, .class_name = class_name};
     for (size_t i = 0; i < b->n; i++) p.n += b->n_images[i];
-    uint8_t *const pixels = ln_allocate(context, p.n * IMAGE), *const labels = ln_allocate(context, p.n);
-    ln_status status = pixels && labels ? LN_OK : ln_fail_memory(error, name, p.n * RECORD);
+    void *pixels, *const labels = ln_allocate(context, p.n);
+    ln_status status = ln_allocate_large(context, name, p.n * IMAGE, &pixels, error);
+    if (status == LN_OK && !labels) status = ln_fail_memory(error, name, p.n);
     for (size_t i = 0, at = 0; i < b->n && status == LN_OK; at += b->n_images[i++])
-        status = open_batch(context, b->path[i], b->n_images[i], pixels + at * IMAGE, labels + at, error);
+        status = open_batch(context, b->path[i], b->n_images[i], (uint8_t *)pixels + at * IMAGE, (uint8_t *)labels + at,
+                            error);
     p.pixels = pixels;
     p.labels = labels;
     ln_data *const data = status == LN_OK ? ln_data_new(context, name, &p, error) : NULL;
@@ -99,11 +102,12 @@ static ln_data *read_batches(ln_context *context, const char *name, const batche
 }
 
 ln_data *ln_cifar_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes, ln_error *error) {
-    const size_t   n = n_bytes / RECORD;
-    uint8_t *const pixels = ln_allocate(context, n * IMAGE), *const labels = ln_allocate(context, n);
+    const size_t n = n_bytes / RECORD;
+    void *pixels, *const labels = ln_allocate(context, n);
     ln_stream *stream = NULL;
     ln_data   *data = NULL;
-    ln_status  status = pixels && labels ? LN_OK : ln_fail_memory(error, name, n_bytes);
+    ln_status  status = ln_allocate_large(context, name, n * IMAGE, &pixels, error);
+    if (status == LN_OK && !labels) status = ln_fail_memory(error, name, n);
     if (status == LN_OK) status = ln_stream_open_memory(context, name, bytes, n_bytes, &stream, error);
     if (status == LN_OK) status = read_batch(stream, name, n, pixels, labels, error);
     const ln_data_parts p = {

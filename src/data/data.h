@@ -31,8 +31,8 @@ struct ln_data {
     uint8_t   kept[LN_MAX_KEPT]; /* n_kept labels of the store: the view's label is the place here */
 };
 
-/* What a constructor is given. own: pixels and labels came from ln_allocate and go over to the result, when it is made
- * (on failure they stay the caller's). */
+/* What a constructor is given. own: pixels and labels came from ln_allocate (or _large) and go over to the result, when
+ * it is made (on failure they stay the caller's). */
 typedef struct ln_data_parts {
     const void    *pixels;
     const uint8_t *labels;

@@ -1,6 +1,7 @@
 /* The list of data sets that are computed, from generators.def; how a line of them is read and drawn. */
 #include "data/generate.h"
 
+#include "base/large.h"
 #include "base/math.h"
 
 #include <string.h>
@@ -138,15 +139,16 @@ ln_data *ln_generate(ln_context *context, const char *name, bool test, ln_error 
     ln_data_parts             parts;
     size_t                    image_bytes;
     if (plan(g, name, &d, &parts, &image_bytes, error) != LN_OK) return NULL;
-    unsigned char *images = ln_allocate(context, parts.n * image_bytes);
-    uint8_t       *labels = ln_allocate(context, parts.n);
-    ln_data       *data = NULL;
-    if (images && labels) {
+    void           *images;
+    const ln_status status = ln_allocate_large(context, name, parts.n * image_bytes, &images, error);
+    uint8_t        *labels = ln_allocate(context, parts.n);
+    ln_data        *data = NULL;
+    if (status == LN_OK && labels) {
         draw_all(g, &d, test, image_bytes, images, labels);
         parts.pixels = images;
         parts.labels = labels;
         data = ln_data_new(context, name, &parts, error);
-    } else ln_fail_memory(error, name, parts.n * (image_bytes + 1));
+    } else if (status == LN_OK) ln_fail_memory(error, name, parts.n);
     if (data) return data;
     ln_release(context, images);
     ln_release(context, labels);

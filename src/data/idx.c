@@ -1,6 +1,8 @@
 /* IDX, read in one pass into its final memory. */
 #include "data/idx.h"
 
+#include "base/large.h"
+
 enum { LN_IDX_UINT8 = 8 };
 
 static ln_status read_magic(ln_stream *stream, const char *name, size_t *rank, ln_error *error) {
@@ -69,8 +71,10 @@ static ln_status read_stream(ln_context *context, ln_stream *stream, const char 
     if (status == LN_OK) status = read_sizes(stream, name, &made, error);
     if (status == LN_OK) status = check_length(stream, name, &made, error);
     if (status != LN_OK) return status;
-    made.values = ln_allocate(context, made.n_bytes);
-    if (!made.values) return ln_fail_memory(error, name, made.n_bytes);
+    void *memory;
+    status = ln_allocate_large(context, name, made.n_bytes, &memory, error);
+    if (status != LN_OK) return status;
+    made.values = memory;
     status = ln_stream_read(stream, made.values, made.n_bytes, "its values", error);
     if (status == LN_OK) status = ln_stream_end(stream, error);
     if (status != LN_OK) {

@@ -1,5 +1,6 @@
 /* JPEG, by libturbojpeg: grey, colour, CMYK; progressive or not; turned as its EXIF orientation says, as browsers do.
- * What libturbojpeg warns of (a cut, damaged data) is an error here. CMYK is taken as Adobe's programs write it, turned
+ * What libturbojpeg warns of (a cut, damaged data) is an error here, but for bytes that fill up before its
+ * end. CMYK is taken as Adobe's programs write it, turned
  * over, and each colour is what its ink and black leave: red = C·K / 255.
  *
  * EXIF: JEITA CP-3451; the orientation is entry 0x112 of the first directory of the TIFF in segment APP1. */
@@ -117,11 +118,25 @@ static void uncover(const uint8_t *ink, size_t n, uint8_t *colour) {
         for (size_t k = 0; k < 3; k++) colour[3 * i + k] = (uint8_t)((ink[4 * i + k] * ink[4 * i + 3] + 127) / 255);
 }
 
+/* The first warning ends the decoding, but for bytes without meaning before the marker of the end, as some cameras
+ * leave them: when that is said, all pixels have been decoded without a warning, and nothing else can come. No other
+ * is passed over: of several warnings libturbojpeg tells the first, so behind it a cut could hide. */
+static bool decode(tjhandle jpeg, const unsigned char *bytes, size_t n_bytes, const ln_picture *p, int format,
+                   uint8_t *to) {
+    /* A progressive picture of thousands of scans takes hours: 500 are allowed. */
+    const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS, w = (int)p->w, h = (int)p->h;
+    if (tjDecompress2(jpeg, bytes, n_bytes, to, w, 0, h, format, flags | TJFLAG_STOPONWARNING) == 0) return true;
+    const bool harmless =
+        tjGetErrorCode(jpeg) == TJERR_WARNING && strstr(tjGetErrorStr2(jpeg), "extraneous bytes before marker 0xd9");
+    return harmless && (tjDecompress2(jpeg, bytes, n_bytes, to, w, 0, h, format, flags) == 0 ||
+                        tjGetErrorCode(jpeg) == TJERR_WARNING);
+}
+
 /* libturbojpeg decodes whole pictures: CMYK needs memory of its own, a third more than the picture's. */
-static bool decode_ink(tjhandle jpeg, const unsigned char *bytes, size_t n_bytes, const ln_picture *p, int flags) {
+static bool decode_ink(tjhandle jpeg, const unsigned char *bytes, size_t n_bytes, const ln_picture *p) {
     const size_t   n = p->h * p->w;
     uint8_t *const ink = tjAlloc((int)(4 * n)); /* at most 2^27: LN_PICTURE_MAX_PIXELS */
-    const bool good = ink && tjDecompress2(jpeg, bytes, n_bytes, ink, (int)p->w, 0, (int)p->h, TJPF_CMYK, flags) == 0;
+    const bool     good = ink && decode(jpeg, bytes, n_bytes, p, TJPF_CMYK, ink);
     if (good) uncover(ink, n, p->samples);
     if (ink) tjFree(ink);
     return good;
@@ -129,15 +144,13 @@ static bool decode_ink(tjhandle jpeg, const unsigned char *bytes, size_t n_bytes
 
 static ln_status pixels(const char *name, const unsigned char *bytes, size_t n_bytes, const ln_picture *picture,
                         ln_error *error) {
-    /* A progressive picture of thousands of scans takes hours: 500 are allowed. */
-    const int      flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
     int            format;
     ln_picture     p; /* as stored */
     const tjhandle jpeg = tjInitDecompress();
     bool           good = describe(jpeg, bytes, n_bytes, &p, &format);
     p.samples = picture->samples;
-    if (good && format == TJPF_CMYK) good = decode_ink(jpeg, bytes, n_bytes, &p, flags);
-    else if (good) good = tjDecompress2(jpeg, bytes, n_bytes, p.samples, (int)p.w, 0, (int)p.h, format, flags) == 0;
+    if (good && format == TJPF_CMYK) good = decode_ink(jpeg, bytes, n_bytes, &p);
+    else if (good) good = decode(jpeg, bytes, n_bytes, &p, format, p.samples);
     const ln_status status = good ? LN_OK : fail_jpeg(name, jpeg, error);
     if (jpeg) tjDestroy(jpeg);
     return status;

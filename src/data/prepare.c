@@ -1,5 +1,6 @@
 /* What a reading asks for (ln_reading), done to a set that is in memory already. A folder of pictures has it done while
  * it is decoded, by the same functions. Bytes alone: what of a float would be turned over, or rounded, is not known. */
+#include "base/large.h"
 #include "base/math.h"
 #include "data/data.h"
 #include "data/picture.h"
@@ -61,13 +62,13 @@ ln_status ln_data_prepare(ln_data **data, const char *name, const ln_reading *r,
                             .class_name = (const char *const *)s->class_name};
     size_t         count = 0;
     const bool     fits = ln_multiply(parts.c * parts.h * parts.w, parts.n, &count);
-    uint8_t *const pixels = fits ? ln_allocate(context, count) : NULL;
+    void          *pixels;
     uint8_t *const labels = ln_allocate(context, s->n);
     uint8_t *const spare = ln_allocate(context, s->image_bytes);
     ln_data       *made = NULL;
-    if (!pixels || !labels || !spare) {
-        status = ln_fail_memory(error, name, fits ? count : SIZE_MAX);
-    } else {
+    status = ln_allocate_large(context, name, fits ? count : SIZE_MAX, &pixels, error);
+    if (status == LN_OK && (!labels || !spare)) status = ln_fail_memory(error, name, s->n + s->image_bytes);
+    if (status == LN_OK) {
         const uint64_t mode = ln_fp_enter();
         fill(s, &parts, r, spare, pixels);
         ln_fp_leave(mode);

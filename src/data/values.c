@@ -1,13 +1,16 @@
 /* Where numbers of a type that only their values tell are gathered. */
 #include "data/values.h"
 
+#include "base/large.h"
+
 ln_status ln_values_start(ln_context *context, const char *who, size_t room, bool floats, ln_values *values,
                           ln_error *error) {
     size_t n_bytes = room;
     *values = (ln_values){.context = context, .room = room};
     if (floats && !ln_multiply(room, sizeof(float), &n_bytes)) n_bytes = SIZE_MAX;
-    void *const memory = ln_allocate(context, n_bytes);
-    if (!memory) return ln_fail_memory(error, who, n_bytes);
+    void           *memory;
+    const ln_status status = ln_allocate_large(context, who, n_bytes, &memory, error);
+    if (status != LN_OK) return status;
     if (floats) values->floats = memory;
     else values->bytes = memory;
     return LN_OK;

@@ -9,7 +9,7 @@
 typedef struct ln_values {
     ln_context *context;
     size_t      n, room;
-    uint8_t    *bytes;  /* from ln_allocate, as is floats; one of the two is NULL */
+    uint8_t    *bytes;  /* from ln_allocate_large, as is floats; one of the two is NULL */
     float      *floats;
 } ln_values;
 
@@ -31,7 +31,10 @@ static inline ln_status ln_values_add(ln_values *v, double x, const char *who, l
         v->bytes[v->n++] = (uint8_t)x;
         return LN_OK;
     }
-    if (v->bytes && ln_values_widen(v, who, error) != LN_OK) return LN_E_MEMORY;
+    if (v->bytes) {
+        const ln_status status = ln_values_widen(v, who, error);
+        if (status != LN_OK) return status;
+    }
     v->floats[v->n++] = (float)x;
     return LN_OK;
 }

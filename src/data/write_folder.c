@@ -1,4 +1,5 @@
-/* A data set as pictures: a folder for each label, in it PNG files called by the images' numbers in the set, from 1 on.
+/* A data set as pictures: a folder for each class, called as it is, or else by its label; in it PNG files called by the
+ * images' numbers in the set, from 1 on.
  * All of it is made in a hidden folder beside, synced, and renamed: the folder is there as a whole, or not at all. */
 #include "data/write.h"
 
@@ -13,14 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDER_TRIES = 1000, FOLDER_NAME = 64, FILE_NAME = 250, OPEN_FOLDERS = 16 };
+enum { FOLDER_TRIES = 1000, FOLDER_NAME = NAME_MAX + 65, FILE_NAME = 250, OPEN_FOLDERS = 16 };
 
 typedef struct folder {
     const char        *path;             /* as given, for messages */
     char               target[PATH_MAX]; /* without the last '/' */
     char               made[PATH_MAX];   /* the hidden folder, "" when there is none */
-    char               file[PATH_MAX + FILE_NAME + 8];
+    char               file[PATH_MAX + FOLDER_NAME + FILE_NAME];
     int                n_digits, label_digits;
+    bool               named; /* folders are called as the classes */
     const char *const *names; /* of the files, in no folders of labels; NULL: by labels and numbers */
 } folder;
 
@@ -79,20 +81,43 @@ static ln_status make_hidden(folder *f, ln_error *error) {
     return ln_fail_io(error, "write", f->path);
 }
 
-/* A folder for each label that is there, numbered with as many digits as the largest: sorted by name they are in order.
- */
+/* Can it be a folder that is read back as a class? Names may come from any file. */
+static bool names_folder(const char *name) {
+    return name && *name && *name != '.' && strlen(name) <= NAME_MAX && !strchr(name, '/') &&
+           strcmp(name, "train") != 0 && strcmp(name, "val") != 0 && strcmp(name, "test") != 0;
+}
+
+/* All classes that are wanted can be, each by a name of its own. */
+static bool are_named(const ln_data *data, const bool wanted[256]) {
+    for (int k = 0; k < 256; k++) {
+        const char *const name = wanted[k] ? ln_data_class_name(data, k) : NULL;
+        if (wanted[k] && !names_folder(name)) return false;
+        for (int i = 0; wanted[k] && i < k; i++)
+            if (wanted[i] && strcmp(ln_data_class_name(data, i), name) == 0) return false;
+    }
+    return true;
+}
+
+/* Numbers have as many digits as the largest: sorted by name they are in order. */
+static void name_label(folder *f, const ln_data *data, int k) {
+    if (f->named) snprintf(f->file, sizeof f->file, "%s/%s", f->made, ln_data_class_name(data, k));
+    else snprintf(f->file, sizeof f->file, "%s/%0*d", f->made, f->label_digits, ln_data_class(data, k));
+}
+
+/* A folder for each label that is there. */
 static ln_status make_labels(folder *f, const ln_data *data, ln_error *error) {
     bool wanted[256] = {false};
     int  largest = 0;
     for (size_t i = 0; i < data->n; i++) {
         const int label = ln_data_written_label(data, i);
-        wanted[label] = true;
+        wanted[ln_data_label(data, i)] = true;
         largest = label > largest ? label : largest;
     }
     f->label_digits = digits_of((size_t)largest);
-    for (int k = 0; k <= largest; k++) {
+    f->named = are_named(data, wanted);
+    for (int k = 0; k < 256; k++) {
         if (!wanted[k]) continue;
-        snprintf(f->file, sizeof f->file, "%s/%0*d", f->made, f->label_digits, k);
+        name_label(f, data, k);
         if (mkdir(f->file, 0777)) return ln_fail_io(error, "write", f->path);
     }
     return LN_OK;
@@ -120,11 +145,11 @@ static ln_status put_image(folder *f, const ln_data *data, size_t i, uint8_t *ro
     const ln_store *const s = data->store;
     void                 *bytes = NULL;
     size_t                n_bytes = 0;
-    if (f->names) snprintf(f->file, sizeof f->file, "%s/%s.png", f->made, f->names[i]);
-    else if (s->labels)
-        snprintf(f->file, sizeof f->file, "%s/%0*d/%0*zu.png", f->made, f->label_digits, ln_data_written_label(data, i),
-                 f->n_digits, i + 1);
-    else snprintf(f->file, sizeof f->file, "%s/%0*zu.png", f->made, f->n_digits, i + 1);
+    if (s->labels && !f->names) name_label(f, data, ln_data_label(data, i));
+    else snprintf(f->file, sizeof f->file, "%s", f->made);
+    const size_t n = strlen(f->file);
+    if (f->names) snprintf(f->file + n, sizeof f->file - n, "/%s.png", f->names[i]);
+    else snprintf(f->file + n, sizeof f->file - n, "/%0*zu.png", f->n_digits, i + 1);
     ln_status status =
         ln_picture_encode(f->path, ln_data_values(data, i), s->c, s->h, s->w, rows, &bytes, &n_bytes, error);
     if (status == LN_OK) status = put_file(f, bytes, n_bytes, error);

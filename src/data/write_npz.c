@@ -1,6 +1,8 @@
 /* A data set as NumPy's arrays: x and y, or x_train, y_train, x_test, y_test. */
 #include "data/write.h"
 
+#include "base/large.h"
+
 #include <string.h>
 
 /* The arrays of one part. x and y: memory of their own, where a view had to be gathered; y always. */
@@ -26,19 +28,25 @@ static void set_shape(const ln_store *s, size_t n, ln_array *a) {
 }
 
 /* The view's images, adjacent. */
-static const void *gather(ln_context *context, const ln_data *data, part *p) {
+static ln_status gather(ln_context *context, const char *path, const ln_data *data, part *p, const void **x,
+                        ln_error *error) {
     const ln_store *const s = data->store;
-    if (!data->index) return s->pixels;
-    unsigned char *const to = p->x = ln_allocate(context, data->n * s->image_bytes);
-    for (size_t i = 0; to && i < data->n; i++) memcpy(to + i * s->image_bytes, ln_data_values(data, i), s->image_bytes);
-    return to;
+    *x = s->pixels;
+    if (!data->index) return LN_OK;
+    const ln_status status = ln_allocate_large(context, path, data->n * s->image_bytes, &p->x, error);
+    if (status != LN_OK) return status;
+    for (size_t i = 0; i < data->n; i++)
+        memcpy((unsigned char *)p->x + i * s->image_bytes, ln_data_values(data, i), s->image_bytes);
+    *x = p->x;
+    return LN_OK;
 }
 
 /* Adds one or two arrays. */
 static ln_status add(ln_context *context, const char *path, const ln_data *data, const char *const names[2], part *p,
                      ln_array *arrays, size_t *n, ln_error *error) {
-    const void *const x = gather(context, data, p);
-    if (!x) return ln_fail_memory(error, path, data->n * data->store->image_bytes);
+    const void     *x;
+    const ln_status status = gather(context, path, data, p, &x, error);
+    if (status != LN_OK) return status;
     ln_array *const images = &arrays[(*n)++];
     *images = (ln_array){.name = names[0]};
     if (data->store->is_float) images->floats = x;
