@@ -21,7 +21,8 @@ static const char init_line[] =
 
 static const char augmentation_line[] =
     "data.augment takes one, such as shift 2, or a list, whose kinds are done in its order; on\n"
-    "the command line they have commas between: augment=\"KIND ..., KIND ...\".";
+    "the command line they have commas between: augment=\"KIND ..., KIND ...\". Of images that\n"
+    "mixup mixes, the training's accuracy counts the label with the larger share.";
 
 static const char generator_line[] =
     "data.name and data.test take one: points n=211 noise=0.3. linnet help images says what\n"

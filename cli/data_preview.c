@@ -5,6 +5,7 @@
 #include "sheet.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MOST_IMAGES = 1000, MOST_VIEWS = 1000 };
 
@@ -15,19 +16,29 @@ typedef struct preview {
     recipe_data data;
     sheet       sheet;
     size_t      n, n_views;
+    ln_mixture *mixtures; /* n of the first epoch, then those of the next */
     const char *out;
 } preview;
 
-/* Column 0 is the images as stored, column k as epoch k sees them. */
-static bool fill(preview *p, ln_error *error) {
+/* The images as stored, or as an epoch from 1 on sees them, mixed with any of the training. */
+static ln_data *seen_in(preview *p, size_t epoch, ln_error *error) {
     const char *const augment = p->recipe.item[KEY_data_augment].text;
     const uint64_t    seed = (uint64_t)p->recipe.item[KEY_train_seed].number;
-    data_stats        stats;
-    data_measure(p->data.train, &stats);
-    data_stats_free(&stats); /* the range alone is wanted */
+    if (epoch == 0) return ln_data_augmented_rows(p->data.train, 0, p->n, NULL, seed, 1, NULL, error);
+    return ln_data_augmented_rows(p->data.train, 0, p->n, augment, seed, epoch, p->mixtures + (epoch - 1) * p->n,
+                                  error);
+}
+
+/* Column 0 is the images as stored, column k as epoch k sees them. */
+static bool fill(preview *p, ln_error *error) {
+    data_stats stats = {0};
     for (size_t view = 0; view <= p->n_views; view++) {
-        ln_data *const seen = ln_data_augmented(p->data.train, view ? augment : NULL, seed, view ? view : 1, error);
+        ln_data *const seen = seen_in(p, view, error);
         if (!seen) return false;
+        if (view == 0) {
+            data_measure(seen, &stats);
+            data_stats_free(&stats); /* the range alone is wanted */
+        }
         for (size_t i = 0; i < p->n; i++) sheet_put(&p->sheet, seen, i, stats.low, stats.high, i, view);
         ln_data_free(seen);
     }
@@ -39,7 +50,30 @@ static bool open_images(preview *p, ln_error *error) {
     if (!p->model || !recipe_open_training(&p->recipe, p->context, p->model, &p->data, error)) return false;
     const size_t n = ln_data_describe(p->data.train).n;
     p->n = n < p->n ? n : p->n;
-    return ln_data_keep_rows(p->data.train, 0, p->n, error) == LN_OK;
+    p->mixtures = take(p->n * p->n_views, sizeof *p->mixtures);
+    return true;
+}
+
+static void print_share(const preview *p, int label, double share) {
+    const char *const name = ln_data_class_name(p->data.train, label);
+    if (name) printf("%s %.2f", name, share);
+    else printf("%d %.2f", ln_data_class(p->data.train, label), share);
+}
+
+/* Labels and their shares, a line for each image; nothing where none was mixed. */
+static void print_mixtures(const preview *p) {
+    if (p->mixtures[0].other < 0) return;
+    printf("labels and their shares, epoch by epoch:\n");
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t view = 0; view < p->n_views; view++) {
+            const ln_mixture m = p->mixtures[view * p->n + i];
+            if (view == 0) printf("%4zu  ", i + 1);
+            else printf(", ");
+            print_share(p, ln_data_label(p->data.train, i), 1 - m.share);
+            printf(" + ");
+            print_share(p, m.other, m.share);
+            if (view + 1 == p->n_views) printf("\n");
+        }
 }
 
 static bool draw(preview *p, ln_error *error) {
@@ -49,6 +83,7 @@ static bool draw(preview *p, ln_error *error) {
     printf("%zu training image%s, a row each: as stored, then as seen in epochs 1 to %zu with augment: %s\n"
            "picture in %s\n",
            p->n, p->n == 1 ? "" : "s", p->n_views, p->recipe.item[KEY_data_augment].text, p->out);
+    print_mixtures(p);
     return true;
 }
 
@@ -58,6 +93,7 @@ static void release(preview *p) {
     ln_model_free(p->model);
     ln_context_free(p->context);
     recipe_free(&p->recipe);
+    free(p->mixtures);
 }
 
 static int run(const arguments *a) {

@@ -167,9 +167,15 @@ LN_API ln_status ln_picture_write(ln_context *context, const char *path, const u
  * the folder must be new or empty, and is there as a whole or not at all. */
 LN_API ln_status ln_data_write_pictures(ln_context *context, const char *folder, const ln_data *data,
                                         const char *const *names, ln_error *error);
-/* All of data's images as a training of this seed and `augment` sees them in an epoch (counted from 1), copied. */
+/* All of data's images as a training of this seed and `augment` sees them in an epoch (counted from 1), copied; of
+ * mixed images with the label that has the larger share. */
 LN_API ln_data *ln_data_augmented(const ln_data *data, const char *augment, uint64_t seed, uint64_t epoch,
                                   ln_error *error);
+/* The n of them from `first` on. mixtures (n of them, or NULL) are told with what they were mixed: the other image's
+ * label (-1: with none) and its share, 0 to 1. */
+typedef struct ln_mixture { int other; double share; } ln_mixture;
+LN_API ln_data *ln_data_augmented_rows(const ln_data *data, size_t first, size_t n, const char *augment, uint64_t seed,
+                                       uint64_t epoch, ln_mixture *mixtures, ln_error *error);
 /* The label that class i had in the file. */
 LN_API int       ln_data_class(const ln_data *data, int i);
 /* Its name, as a folder of pictures or CIFAR-10 gives it; NULL where the format has none. */

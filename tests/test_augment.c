@@ -1,11 +1,12 @@
 /* Augmentation: a shifted picture is exactly the shifted one, every image and epoch draws its own, training sees what
  * was drawn and measuring does not, for any number of threads; wrong lines are refused. */
 #include "data/augment.h"
-#include "harness/net.h"
+#include "harness/train.h"
 
 enum { SIDE_H = 6, SIDE_W = 7, N_CHANNELS = 2, N_VALUES = N_CHANNELS * SIDE_H * SIDE_W, N_IMAGES = 50 };
 
-static const ln_frame bytes_frame = {N_CHANNELS, SIDE_H, SIDE_W, 1}, floats_frame = {N_CHANNELS, SIDE_H, SIDE_W, 4};
+static const ln_frame bytes_frame = {N_CHANNELS, SIDE_H, SIDE_W, 1, NULL},
+                      floats_frame = {N_CHANNELS, SIDE_H, SIDE_W, 4, NULL}; /* whole pixels are moved by no loop */
 
 static ln_augment read_augment(const char *text) {
     ln_augment augment;
@@ -127,8 +128,9 @@ static void test_own_draws(void **state) {
     size_t           same[3] = {0};
     fill(x);
     for (uint32_t image = 0; image < 1000; image++) {
-        const ln_occasion at[] = {{1, 0, image}, {1, 1, image}, {2, 0, image}, {1, 0, image + 1}};
-        size_t            shift[4];
+        const ln_occasion at[] = {
+            {1, 0, image, NULL}, {1, 1, image, NULL}, {2, 0, image, NULL}, {1, 0, image + 1, NULL}};
+        size_t shift[4];
         for (size_t k = 0; k < 4; k++) {
             ln_augment_image(&augment, &bytes_frame, at[k], x, y, NULL);
             shift[k] = find_shift(x, y, 2, 2);
@@ -154,21 +156,16 @@ static void draw_images(images *set) {
     }
 }
 
-/* The weights after so many epochs over the images [first, N_IMAGES) of the set, with what they came to. */
+/* The weights after so many epochs over the images [first, N_IMAGES) of the set. */
 static float *train(const images *set, size_t first, int n_threads, ln_train_options options, size_t *n_bytes) {
-    ln_error          error = {0};
-    ln_context *const context = net_context(NULL, n_threads);
-    ln_model *const   model = net_model(context, (ln_shape){N_CHANNELS, SIDE_H, SIDE_W}, lines);
-    ln_data *const    data =
-        ln_data_from_bytes(context, set->pixels[0], set->labels, N_IMAGES, N_CHANNELS, SIDE_H, SIDE_W, NULL);
-    if (first > 0) assert_int_equal(ln_data_keep_rows(data, first, N_IMAGES - first, NULL), LN_OK);
+    const train_set of = {.pixels = set->pixels[0],
+                          .labels = set->labels,
+                          .n = N_IMAGES,
+                          .first = first,
+                          .in = {N_CHANNELS, SIDE_H, SIDE_W},
+                          .lines = lines};
     options.batch = 20; /* the last step is smaller, and smaller than a block */
-    if (ln_train(model, data, &options, &error) != LN_OK) fail_msg("%s", error.message);
-    float *const weights = net_weights(model, n_bytes);
-    ln_data_free(data);
-    ln_model_free(model);
-    ln_context_free(context);
-    return weights;
+    return train_weights(&of, n_threads, &options, n_bytes);
 }
 
 static bool same_weights(const images *a, const ln_train_options *a_options, int a_threads, const images *b,
@@ -195,7 +192,7 @@ static void test_training_sees_them(void **state) {
     draw_images(&set);
     made = set;
     for (uint32_t i = 0; i < N_IMAGES; i++)
-        ln_augment_image(&augment, &bytes_frame, (ln_occasion){17, 0, i}, set.pixels[i], made.pixels[i], NULL);
+        ln_augment_image(&augment, &bytes_frame, (ln_occasion){17, 0, i, NULL}, set.pixels[i], made.pixels[i], NULL);
     assert_true(same_weights(&set, &with, 1, &made, &without, 0));
     assert_true(same_weights(&set, &with, 1, &made, &without, 3));
     with.epochs = without.epochs = 2;
@@ -259,7 +256,7 @@ static void test_wrong_lines(void **state) {
         const char *text, *words;
     } cases[] = {{"shfit 2",
                   "unknown augmentation 'shfit'; allowed: shift, rotate, scale, shear, elastic, flip, crop, erase, "
-                  "noise, brightness, contrast, or none; did you mean 'shift'?"},
+                  "noise, brightness, contrast, mixup, or none; did you mean 'shift'?"},
                  {"", "augmentation: the line is empty"},
                  {", shift 2", "augmentation: the line is empty"},
                  {"none, shift 2", "unknown augmentation 'none'"},

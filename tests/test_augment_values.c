@@ -1,7 +1,7 @@
 /* What the augmentations make of images: values of an independent reference (tests/golden/generate_augment.py), what
  * holds whatever is drawn, and what is drawn. */
 #include "data/augment.h"
-#include "harness/net.h"
+#include "harness/train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void make(const char *line, const ln_frame *frame, ln_occasion at, const 
     for (size_t i = n_bytes; i < n_bytes + 64; i++) assert_int_equal(spare[i], 0x5a);
 }
 
-static const ln_frame byte_frame = {1, SIDE, SIDE, 1}, float_frame = {1, SIDE, SIDE, 4};
+static ln_frame byte_frame = {1, SIDE, SIDE, 1, NULL}, float_frame = {1, SIDE, SIDE, 4, NULL}; /* loops: in main */
 
 static ln_occasion image_number(uint32_t image) { return (ln_occasion){.seed = 3, .epoch = 1, .image = image}; }
 
@@ -35,14 +35,14 @@ typedef struct head {
 } head;
 
 /* Bytes may differ by one where a value lies at a half but for rounding; of a case that is two in a hundred at most. */
-static void compare(const head *k, const float *before, const float *after) {
+static void compare(const head *k, const float *before, const float *after, const ln_pixels *pixels) {
     const size_t   n = k->c * k->h * k->w;
-    const ln_frame frame = {k->c, k->h, k->w, k->is_float ? 4 : 1};
+    const ln_frame frame = {k->c, k->h, k->w, k->is_float ? 4 : 1, pixels};
     uint8_t        bytes[MOST], made_bytes[MOST];
     float          made[MOST];
     size_t         n_off = 0;
     for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)before[i];
-    make(k->line, &frame, (ln_occasion){k->seed, k->epoch, k->image}, k->is_float ? (const void *)before : bytes,
+    make(k->line, &frame, (ln_occasion){k->seed, k->epoch, k->image, NULL}, k->is_float ? (const void *)before : bytes,
          k->is_float ? (void *)made : made_bytes);
     for (size_t i = 0; i < n; i++) {
         const double value = k->is_float ? (double)made[i] : made_bytes[i], off = fabs(value - (double)after[i]);
@@ -72,7 +72,8 @@ static void test_golden(void **state) {
         assert_true(count <= MOST);
         assert_int_equal(fread(before, 4, count, file), count);
         assert_int_equal(fread(after, 4, count, file), count);
-        compare(&k, before, after);
+        for (ln_isa isa = LN_ISA_PLAIN; isa < LN_ISA_COUNT; isa++)
+            if (ln_isa_available(isa)) compare(&k, before, after, ln_pixels_of(isa));
     }
     fclose(file);
 }
@@ -237,11 +238,13 @@ static void test_wrong_images(void **state) {
         const char *message;
     } cases[] = {
         {"crop 4x2",
-         {1, 5, 2, 1},
+         {1, 5, 2, 1, NULL},
          "augmentation crop: 4x2 padding can leave nothing of images of 5x2; give less than these"},
-        {"erase value=256", {1, 9, 9, 1}, "augmentation erase: value=256, but the images are bytes; give 0 to 255"},
+        {"erase value=256",
+         {1, 9, 9, 1, NULL},
+         "augmentation erase: value=256, but the images are bytes; give 0 to 255"},
         {"rotate 5",
-         {1, 4097, 9, 1},
+         {1, 4097, 9, 1, NULL},
          "augmentation rotate: the images are 4097x9, and it changes images of up to 4096x4096; leave it out"},
     };
     ln_error error;
@@ -264,21 +267,13 @@ static const char        every[] = "rotate 15, scale 0.9 1.1, shear 5, elastic, 
                                    "brightness 0.8 1.2, contrast 0.8 1.2";
 
 static float *train(const uint8_t *pixels, const uint8_t *labels, const char *augment, int n_threads, size_t *n_bytes) {
-    ln_error          error = {0};
-    ln_train_options  options = LN_TRAIN_OPTIONS;
-    ln_context *const context = net_context(NULL, n_threads);
-    ln_model *const   model = net_model(context, (ln_shape){1, SIDE, SIDE}, net);
-    ln_data *const    data = ln_data_from_bytes(context, pixels, labels, N_IMAGES, 1, SIDE, SIDE, NULL);
+    const train_set  of = {.pixels = pixels, .labels = labels, .n = N_IMAGES, .in = {1, SIDE, SIDE}, .lines = net};
+    ln_train_options options = LN_TRAIN_OPTIONS;
     options.batch = 17;
     options.epochs = 1;
     options.seed = 8;
     options.augment = augment;
-    if (ln_train(model, data, &options, &error) != LN_OK) fail_msg("%s", error.message);
-    float *const weights = net_weights(model, n_bytes);
-    ln_data_free(data);
-    ln_model_free(model);
-    ln_context_free(context);
-    return weights;
+    return train_weights(&of, n_threads, &options, n_bytes);
 }
 
 /* Training with all kinds is, for 1 and 3 threads, training on what ln_data_augmented makes of the images. */
@@ -319,5 +314,6 @@ int main(void) {
         cmocka_unit_test(test_drawn),           cmocka_unit_test(test_elastic),    cmocka_unit_test(test_wrong_images),
         cmocka_unit_test(test_wrong_arguments), cmocka_unit_test(test_training),
     };
+    byte_frame.pixels = float_frame.pixels = ln_pixels_of(ln_isa_best());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,7 +254,7 @@ static void check_dead_lanes(const char *line, ln_isa isa) {
                           .c_hi = K,
                           .h_hi = 1,
                           .live = &live,
-                          .label = label,
+                          .label = {.first = label},
                           .hit = hit,
                           .batch = 6,
                           .weight = 1.0 / 6,
@@ -293,7 +293,7 @@ static double weight_of(const char *line, const int32_t *labels, size_t n) {
     ln_node        node;
     ln_error       error = {0};
     if (!op_node(line, &in, &node, &error)) fail_msg("%s", error.message);
-    return node.op->weight(&node, labels, n);
+    return node.op->weight(&node, &(ln_labels){.first = labels}, n);
 }
 
 static void test_weights(void **state) {

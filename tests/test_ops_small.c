@@ -512,7 +512,7 @@ static void test_cross_entropy_dead_lanes(void **state) {
                                  .c_hi = K,
                                  .h_hi = 1,
                                  .live = &live,
-                                 .label = label,
+                                 .label = {.first = label},
                                  .hit = hit,
                                  .batch = 6,
                                  .weight = 1.0 / 6,

@@ -155,56 +155,12 @@ static void test_orders_are_even(void **state) {
     for (int i = 0; i < 6; i++) assert_in_range(seen[permutations[i]], 9500, 10500);
 }
 
-/* At once or one by one: the same words, from any place in the stream, also where its counter overflows. */
-static void test_words(void **state) {
-    (void)state;
-    static const size_t counts[] = {0, 1, 3, 127, 128, 129, 300, 1000};
-    uint32_t            words[1000];
-    for (uint32_t first = 0; first < 2; first++) {
-        ln_random one = ln_random_at(1, LN_RANDOM_CHECK, 2, 3), many;
-        one.counter[0] = first ? 0xffffffffu - 100 : 0;
-        many = one;
-        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
-            ln_random_words(&many, words, counts[k]);
-            for (size_t i = 0; i < counts[k]; i++) assert_int_equal(words[i], ln_random_u32(&one));
-        }
-    }
-}
-
-/* Moments of the quick normal numbers, pairs without correlation, an odd count, and their tails. */
-static void test_normals(void **state) {
-    (void)state;
-    enum { N = 100001, M = (N + 1) / 2 };
-    static float x[N + 1];
-    double       sum[5] = {0}, both = 0, beyond = 0;
-    ln_random    random = ln_random_at(4, LN_RANDOM_CHECK, 5, 6);
-    x[N] = 77;
-    ln_random_normals(&random, x, N);
-    assert_true(x[N] > 76); /* untouched */
-    for (size_t i = 0; i < N; i++) {
-        const double z = (double)x[i];
-        sum[1] += z, sum[2] += z * z, sum[3] += z * z * z, sum[4] += z * z * z * z;
-        beyond += fabs(z) > 2;
-        if (i + M < N) both += z * (double)x[i + M];
-        assert_true(fabs(z) < 4.9);
-    }
-    assert_true(fabs(sum[1] / N) < 0.015 && fabs(sum[2] / N - 1) < 0.02);
-    assert_true(fabs(sum[3] / N) < 0.04 && fabs(sum[4] / N - 3) < 0.12);
-    assert_true(fabs(both / M) < 0.02 && fabs(beyond / N - 0.0455) < 0.003);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_normals),
-        cmocka_unit_test(test_known_answers),
-        cmocka_unit_test(test_streams_differ),
-        cmocka_unit_test(test_counter_carries),
-        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_normals_are_fixed),
-        cmocka_unit_test(test_below),
-        cmocka_unit_test(test_order_is_a_permutation),
-        cmocka_unit_test(test_orders_are_even),
+        cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_counter_carries),        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_normals_are_fixed),      cmocka_unit_test(test_below),
+        cmocka_unit_test(test_order_is_a_permutation), cmocka_unit_test(test_orders_are_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

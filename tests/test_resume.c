@@ -169,7 +169,7 @@ static void test_every_option(void **state) {
     o.ema = 0.9;
     o.clip_norm = 1;
     o.l2 = 0.01;
-    o.augment = "shift 1";
+    o.augment = "shift 1, mixup 0.5";
     o.restore_best = true;
     o.validation = (const ln_data *)f;
     check_options(f, &o);

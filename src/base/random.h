@@ -27,11 +27,6 @@ uint32_t  ln_random_u32(ln_random *random);
 double    ln_random_uniform(ln_random *random);                 /* [0, 1), 53 bits */
 double    ln_random_normal(ln_random *random);                  /* Box-Muller on our own log and cos */
 uint64_t  ln_random_below(ln_random *random, uint64_t n);       /* [0, n), unbiased; n ≥ 1 */
-/* The next n words at once: those that ln_random_u32 gives. */
-void      ln_random_words(ln_random *random, uint32_t *words, size_t n);
-/* n normal numbers, many times as fast: of the stream's next m = (n + 1) / 2 words word i gives numbers i and m + i.
- * They are of 16 bits each, and none is beyond 4.9. */
-void      ln_random_normals(ln_random *random, float *values, size_t n);
 /* Fisher-Yates of 0 … n-1 into order. */
 void      ln_random_order(ln_random *random, uint32_t *order, size_t n);
 

@@ -6,62 +6,33 @@
  * Of one channel it is torchvision's ColorJitter(contrast=…), whose m of colours is that of their greys. */
 #include "data/augment.h"
 
-typedef struct contrast_args {
-    double low, high;
-} contrast_args;
+static const ln_attr attrs[] = LN_FACTOR_ATTRS(0, 100);
 
-static const ln_attr attrs[] = {{.key = "low",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(contrast_args, low),
-                                 .required = true,
-                                 .positional = true,
-                                 .low = 0,
-                                 .high = 100,
-                                 .help = "smallest factor"},
-                                {.key = "high",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(contrast_args, high),
-                                 .required = true,
-                                 .positional = true,
-                                 .low = 0,
-                                 .high = 100,
-                                 .help = "largest factor"},
-                                {0}};
-
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
-    const contrast_args *const a = args;
-    (void)f;
-    return ln_augment_range("contrast", "low", a->low, "high", a->high, error);
-}
-
-static void spread_bytes(const uint8_t *restrict x, size_t n, float factor, uint8_t *restrict y) {
+static double sum_of_bytes(const uint8_t *x, size_t n) {
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) sum += x[i];
-    const float m = (float)((double)sum / (double)n);
-    for (size_t i = 0; i < n; i++) y[i] = ln_augment_byte(m + factor * ((float)x[i] - m));
+    return (double)sum;
 }
 
-static void spread_floats(const float *restrict x, size_t n, float factor, float *restrict y) {
+static double sum_of_floats(const float *x, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)x[i];
-    const float m = (float)(sum / (double)n);
-    for (size_t i = 0; i < n; i++) y[i] = m + factor * (x[i] - m);
+    return sum;
 }
 
 static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to, void *work) {
-    const contrast_args *const a = args;
-    const float                factor = (float)ln_augment_between(random, a->low, a->high);
-    const size_t               n = f->c * f->h * f->w;
+    const size_t n = ln_frame_count(f);
+    const bool   is_float = f->value_bytes > 1;
+    const double sum = is_float ? sum_of_floats(from, n) : sum_of_bytes(from, n);
     (void)work;
-    if (f->value_bytes == 1) spread_bytes(from, n, factor, to);
-    else spread_floats(from, n, factor, to);
+    f->pixels->spread(from, is_float, n, (float)(sum / (double)n), (float)ln_factor_draw(args, random), to);
 }
 
 const ln_augmentation ln_augmentation_contrast = {
     .name = "contrast",
     .help = "the distance of all values from their mean times a factor",
     .attrs = attrs,
-    .args_size = sizeof(contrast_args),
-    .check = check,
+    .args_size = sizeof(ln_factor),
+    .check = ln_factor_check,
     .change = change,
 };

@@ -33,7 +33,8 @@ static const ln_attr attrs[] = {{.key = "padding",
                                  .help = "what is added: zeros as stored, the nearest pixel, or the image mirrored"},
                                 {0}};
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
+static ln_status check(const ln_augmentation *kind, const void *args, const ln_frame *f, ln_error *error) {
+    (void)kind;
     const crop_args *const a = args;
     if (!f || ((size_t)a->padding.h < f->h && (size_t)a->padding.w < f->w)) return LN_OK;
     return ln_fail(error, LN_E_SHAPE,

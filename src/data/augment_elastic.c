@@ -55,21 +55,26 @@ static nodes nodes_of(const elastic_args *a, const ln_frame *f) {
     return n;
 }
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
-    (void)args;
-    return ln_warp_check("elastic", f, error);
-}
-
 static size_t whole_lines(size_t n_bytes) { return (n_bytes + 63) / 64 * 64; }
 
-/* Noise, noise blurred down the columns, the nodes of a field; and of both fields these with columns between. */
-static size_t field_floats(const nodes *n, size_t w) {
-    return (n->noise_h + n->h) * n->noise_w + n->h * n->w + 2 * n->h * w;
+/* Noise, noise blurred down the columns, and along the rows too: all of noise_w columns; and of both fields these with
+ * columns between. Each with room for a spill. */
+typedef struct rooms {
+    size_t noise, columns, nodes, field, all; /* in floats; where the first three begin, and how large the last are */
+} rooms;
+
+static rooms rooms_of(const nodes *n, size_t w) {
+    rooms r = {.noise = 0, .field = n->h * w + n->s + LN_SPILL};
+    r.columns = n->noise_h * n->noise_w + LN_SPILL;
+    r.nodes = r.columns + n->h * n->noise_w + LN_SPILL;
+    r.all = r.nodes + n->h * n->noise_w + LN_SPILL;
+    return r;
 }
 
 static size_t work_bytes(const void *args, const ln_frame *f) {
     const nodes n = nodes_of(args, f);
-    return whole_lines(ln_warp_bytes(f)) + field_floats(&n, f->w) * sizeof(float);
+    const rooms r = rooms_of(&n, f->w);
+    return whole_lines(ln_warp_bytes(args, f)) + (r.all + 2 * r.field) * sizeof(float);
 }
 
 /* Weights of the blur to one side, their sum over both being `sum`. */
@@ -95,71 +100,45 @@ static double gain(const nodes *n, double sigma) {
     return 1 / ln_sqrt(kept / s);
 }
 
-/* Even in ±1, from a byte each. */
-static void noise(ln_random *random, float *restrict x, size_t n) {
+/* Even in ±1, from a byte of a word each. */
+static void noise(const ln_frame *f, ln_random *random, float *x, size_t n) {
     enum { AT_ONCE = 64 };
-    uint32_t words[AT_ONCE];
+    uint32_t words[AT_ONCE + LN_AUGMENT_SPILL];
     for (size_t i = 0; i < n; i += 4 * AT_ONCE) {
         const size_t n_now = n - i < 4 * AT_ONCE ? n - i : 4 * AT_ONCE;
-        ln_random_words(random, words, (n_now + 3) / 4);
-        for (size_t j = 0; j < n_now; j++)
-            x[i + j] = (float)(int32_t)(words[j / 4] >> (8 * (j % 4)) & 255) * (1.0f / 128) - (255.0f / 256);
+        ln_augment_words(f, random, words, (n_now + 3) / 4);
+        f->pixels->even(words, n_now, x + i);
     }
 }
 
-/* y[j] = Σ k[|r|] x[j + r step], x pointing to the first one's middle */
-static void blur(const float *restrict x, size_t step, size_t n, const float *restrict k, size_t radius,
-                 float *restrict y) {
-    for (size_t j = 0; j < n; j++) y[j] = k[0] * x[j];
-    for (size_t r = 1; r <= radius; r++) {
-        const float *const before = x - r * step, *const after = x + r * step;
-        for (size_t j = 0; j < n; j++) y[j] += k[r] * (before[j] + after[j]);
-    }
-}
-
-/* The columns between those of the nodes. */
-static void widen(const nodes *n, const float *restrict node, size_t w, float *restrict row) {
-    const float share = 1 / (float)(int32_t)n->s;
-    for (size_t j = 0; j < w; node++) {
-        const float  slope = (node[1] - node[0]) * share;
-        const size_t end = j + n->s < w ? j + n->s : w;
-        for (float t = 0; j < end; t++) row[j++] = node[0] + slope * t;
-    }
-}
-
-/* A field: n->h rows of w. */
-static void draw(const nodes *n, ln_random *random, const float *k, size_t w, float *work, float *field) {
-    float *const columns = work + n->noise_h * n->noise_w, *const node = columns + n->h * n->noise_w;
-    noise(random, work, n->noise_h * n->noise_w);
-    for (size_t i = 0; i < n->h; i++) {
-        float *const row = columns + i * n->noise_w;
-        blur(work + (i + n->radius) * n->noise_w, n->noise_w, n->noise_w, k, n->radius, row);
-        blur(row + n->radius, 1, n->w, k, n->radius, node + i * n->w);
-        widen(n, node + i * n->w, w, field + i * w);
-    }
-}
-
-/* place[j] = first + step j + what the field has between its rows a and b */
-static void displace(const float *restrict a, const float *restrict b, float t, size_t n, float first, float step,
-                     float *restrict place) {
-    for (size_t j = 0; j < n; j++) place[j] = first + step * (float)(int32_t)j + (a[j] + t * (b[j] - a[j]));
+/* A field: n->h rows of w. Rows are blurred as one long row; what that makes of the seams is not used. */
+static void draw(const nodes *n, const ln_frame *f, ln_random *random, const float *k, float *work, float *field) {
+    const rooms  r = rooms_of(n, f->w);
+    float *const columns = work + r.columns, *const node = work + r.nodes;
+    const size_t n_all = n->h * n->noise_w;
+    noise(f, random, work, n->noise_h * n->noise_w);
+    f->pixels->blur(work + n->radius * n->noise_w, n->noise_w, n_all, k, n->radius, columns);
+    f->pixels->blur(columns + n->radius, 1, n_all - 2 * n->radius, k, n->radius, node);
+    for (size_t i = 0; i < n->h; i++)
+        f->pixels->stretch(node + i * n->noise_w, (f->w + n->s - 1) / n->s, n->s, field + i * f->w);
 }
 
 static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to, void *work) {
     const elastic_args *const a = args;
     const nodes               n = nodes_of(a, f);
     const ln_warp             warp = ln_warp_of(f, from, work);
-    float *const              room = (float *)(void *)((unsigned char *)work + whole_lines(ln_warp_bytes(f)));
-    float *const u = room + field_floats(&n, 0), *const v = u + n.h * f->w;
+    float *const              room = (float *)(void *)((unsigned char *)work + whole_lines(ln_warp_bytes(args, f)));
+    const rooms               r = rooms_of(&n, f->w);
+    float *const u = room + r.all, *const v = u + r.field;
     float k[MOST_RADIUS + 1] = {0};
     weights(&n, a->sigma, gain(&n, a->sigma) * ln_sqrt(a->alpha / (double)n.s), k);
-    draw(&n, random, k, f->w, room, u);
-    draw(&n, random, k, f->w, room, v);
+    draw(&n, f, random, k, room, u);
+    draw(&n, f, random, k, room, v);
     for (size_t i = 0; i < f->h; i++) {
         const size_t at = i / n.s * f->w;
         const float  t = (float)(int32_t)(i % n.s) / (float)(int32_t)n.s;
-        displace(u + at, u + at + f->w, t, f->w, 0, 1, warp.u + i * f->w);
-        displace(v + at, v + at + f->w, t, f->w, (float)(int32_t)i, 0, warp.v + i * f->w);
+        f->pixels->displace(u + at, u + at + f->w, t, f->w, 0, 1, warp.u + i * f->w);
+        f->pixels->displace(v + at, v + at + f->w, t, f->w, (float)(int32_t)i, 0, warp.v + i * f->w);
     }
     ln_warp_sample(&warp, to);
 }
@@ -169,7 +148,7 @@ const ln_augmentation ln_augmentation_elastic = {
     .help = "every pixel moved a little, its neighbours alike",
     .attrs = attrs,
     .args_size = sizeof(elastic_args),
-    .check = check,
+    .check = ln_warp_check,
     .work_bytes = work_bytes,
     .change = change,
 };

@@ -30,7 +30,8 @@ static const ln_attr attrs[] = {FLOAT(p, true, 0.5, 0, 1, "probability"),
                                 FLOAT(value, false, 0, -1e6, 1e6, "what is written, as stored: of bytes 0 to 255"),
                                 {0}};
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
+static ln_status check(const ln_augmentation *kind, const void *args, const ln_frame *f, ln_error *error) {
+    (void)kind;
     const erase_args *const a = args;
     ln_status               status = ln_augment_range("erase", "low", a->low, "high", a->high, error);
     if (status == LN_OK)
@@ -69,7 +70,7 @@ static void fill(const ln_frame *f, const part *p, double value, void *to) {
     for (size_t c = 0; c < f->c; c++)
         for (size_t i = 0; i < p->h; i++) {
             const size_t at = (c * f->h + p->top + i) * f->w + p->left;
-            if (f->value_bytes == 1) memset((uint8_t *)to + at, ln_augment_byte(x), p->w);
+            if (f->value_bytes == 1) memset((uint8_t *)to + at, ln_stored_byte(x), p->w);
             else
                 for (size_t j = 0; j < p->w; j++) ((float *)to)[at + j] = x;
         }

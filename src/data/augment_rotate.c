@@ -18,16 +18,6 @@ static const ln_attr attrs[] = {{.key = "degrees",
                                  .help = "largest angle to either side"},
                                 {0}};
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
-    (void)args;
-    return ln_warp_check("rotate", f, error);
-}
-
-static size_t work_bytes(const void *args, const ln_frame *f) {
-    (void)args;
-    return ln_warp_bytes(f);
-}
-
 static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to, void *work) {
     const rotate_args *const a = args;
     double                   sine, cosine;
@@ -41,7 +31,7 @@ const ln_augmentation ln_augmentation_rotate = {
     .help = "the image turned about its centre, to either side",
     .attrs = attrs,
     .args_size = sizeof(rotate_args),
-    .check = check,
-    .work_bytes = work_bytes,
+    .check = ln_warp_check,
+    .work_bytes = ln_warp_bytes,
     .change = change,
 };

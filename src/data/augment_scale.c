@@ -5,42 +5,15 @@
  * A factor above 1 enlarges, as in torchvision's RandomAffine(scale=(low, high)). */
 #include "data/warp.h"
 
-typedef struct scale_args {
-    double low, high;
-} scale_args;
+static const ln_attr attrs[] = LN_FACTOR_ATTRS(0.1, 10);
 
-static const ln_attr attrs[] = {{.key = "low",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(scale_args, low),
-                                 .required = true,
-                                 .positional = true,
-                                 .low = 0.1,
-                                 .high = 10,
-                                 .help = "smallest factor"},
-                                {.key = "high",
-                                 .type = LN_ATTR_FLOAT,
-                                 .offset = offsetof(scale_args, high),
-                                 .required = true,
-                                 .positional = true,
-                                 .low = 0.1,
-                                 .high = 10,
-                                 .help = "largest factor"},
-                                {0}};
-
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
-    const scale_args *const a = args;
-    const ln_status         status = ln_augment_range("scale", "low", a->low, "high", a->high, error);
-    return status == LN_OK ? ln_warp_check("scale", f, error) : status;
-}
-
-static size_t work_bytes(const void *args, const ln_frame *f) {
-    (void)args;
-    return ln_warp_bytes(f);
+static ln_status check(const ln_augmentation *kind, const void *args, const ln_frame *f, ln_error *error) {
+    const ln_status status = ln_factor_check(kind, args, f, error);
+    return status == LN_OK ? ln_warp_check(kind, args, f, error) : status;
 }
 
 static void change(const void *args, const ln_frame *f, ln_random *random, const void *from, void *to, void *work) {
-    const scale_args *const a = args;
-    const double            back = 1 / ln_augment_between(random, a->low, a->high);
+    const double back = 1 / ln_factor_draw(args, random);
     ln_warp_affine(f, &(ln_affine){.xx = back, .yy = back}, from, to, work);
 }
 
@@ -48,8 +21,8 @@ const ln_augmentation ln_augmentation_scale = {
     .name = "scale",
     .help = "the image larger or smaller about its centre",
     .attrs = attrs,
-    .args_size = sizeof(scale_args),
+    .args_size = sizeof(ln_factor),
     .check = check,
-    .work_bytes = work_bytes,
+    .work_bytes = ln_warp_bytes,
     .change = change,
 };

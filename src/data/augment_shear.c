@@ -26,16 +26,6 @@ static const ln_attr attrs[] = {{.key = "x",
                                  .help = "most degrees that level lines rise or fall"},
                                 {0}};
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
-    (void)args;
-    return ln_warp_check("shear", f, error);
-}
-
-static size_t work_bytes(const void *args, const ln_frame *f) {
-    (void)args;
-    return ln_warp_bytes(f);
-}
-
 /* The tangent of an angle drawn from -most to most. */
 static double draw(ln_random *random, double most) {
     double sine, cosine;
@@ -54,7 +44,7 @@ const ln_augmentation ln_augmentation_shear = {
     .help = "the image slanted about its centre",
     .attrs = attrs,
     .args_size = sizeof(shear_args),
-    .check = check,
-    .work_bytes = work_bytes,
+    .check = ln_warp_check,
+    .work_bytes = ln_warp_bytes,
     .change = change,
 };

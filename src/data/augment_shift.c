@@ -23,7 +23,8 @@ static const ln_attr attrs[] = {{.key = "pixels",
                                  .help = "most rows up or down, and columns to either side"},
                                 {0}};
 
-static ln_status check(const void *args, const ln_frame *f, ln_error *error) {
+static ln_status check(const ln_augmentation *kind, const void *args, const ln_frame *f, ln_error *error) {
+    (void)kind;
     const shift_args *const a = args;
     if (!f) return LN_OK;
     if ((size_t)a->pixels.h < f->h && (size_t)a->pixels.w < f->w) return LN_OK;

@@ -1,94 +1,72 @@
-/* Warping an image: places clamped into a border of zeros, then four pixels each, some hundred places at a time. Apart
- * from the fetching of pixels all loops are ones that compilers make vectors of. */
+/* Warping an image: places clamped into a border of zeros, then four pixels each, some hundred places at a time. A
+ * pixel of bytes is laid out with its neighbours to the right and below, so that one fetch finds all four. */
 #include "data/warp.h"
 
 #include "base/math.h"
 
 #include <string.h>
 
-enum { AT_ONCE = 256 };
 enum { BORDER = 3 }; /* one row and column before the image and two behind it */
 
-ln_status ln_warp_check(const char *kind, const ln_frame *frame, ln_error *error) {
+ln_status ln_warp_check(const ln_augmentation *kind, const void *args, const ln_frame *frame, ln_error *error) {
+    (void)args;
     if (!frame || (frame->h <= LN_WARP_MOST && frame->w <= LN_WARP_MOST)) return LN_OK;
     return ln_fail(error, LN_E_UNSUPPORTED,
-                   "augmentation %s: the images are %zux%zu, and it changes images of up to %dx%d; leave it out", kind,
-                   frame->h, frame->w, LN_WARP_MOST, LN_WARP_MOST);
+                   "augmentation %s: the images are %zux%zu, and it changes images of up to %dx%d; leave it out",
+                   kind->name, frame->h, frame->w, LN_WARP_MOST, LN_WARP_MOST);
 }
 
-static size_t padded_count(const ln_frame *f) { return f->c * (f->h + BORDER) * (f->w + BORDER); }
+static size_t stride_of(const ln_frame *f) { return f->w + BORDER; }
+static size_t padded_count(const ln_frame *f) { return (f->h + BORDER) * stride_of(f); }
 
-size_t ln_warp_bytes(const ln_frame *f) { return (padded_count(f) + 2 * f->h * f->w) * sizeof(float); }
+/* All channels, u and v, and a channel of padded bytes. */
+size_t ln_warp_bytes(const void *args, const ln_frame *f) {
+    (void)args;
+    return (f->c * padded_count(f) + 2 * (f->h * f->w + LN_SPILL)) * sizeof(float) + padded_count(f);
+}
 
-static void widen(const uint8_t *restrict x, size_t n, float *restrict to) {
-    for (size_t j = 0; j < n; j++) to[j] = x[j];
+/* The image's rows into the middle of a channel whose border is 0. */
+static void lay_channel(const ln_frame *f, const unsigned char *from, unsigned char *padded) {
+    const size_t stride = stride_of(f) * f->value_bytes, row = f->w * f->value_bytes;
+    for (size_t i = 0; i < f->h; i++) memcpy(padded + (i + 1) * stride + f->value_bytes, from + i * row, row);
+}
+
+static void lay_floats(const ln_frame *f, const void *from, float *padded) {
+    memset(padded, 0, f->c * padded_count(f) * sizeof(float));
+    for (size_t c = 0; c < f->c; c++)
+        lay_channel(f, (const unsigned char *)((const float *)from + c * f->h * f->w),
+                    (unsigned char *)(padded + c * padded_count(f)));
+}
+
+static void lay_bytes(const ln_frame *f, const uint8_t *from, uint32_t *quads, uint8_t *padded) {
+    const size_t n = padded_count(f);
+    memset(padded, 0, n);
+    for (size_t c = 0; c < f->c; c++) {
+        lay_channel(f, from + c * f->h * f->w, padded);
+        f->pixels->quads(padded, stride_of(f), n, quads + c * n);
+    }
 }
 
 ln_warp ln_warp_of(const ln_frame *f, const void *from, void *work) {
-    const size_t stride = f->w + BORDER;
-    float *to = (float *)work + stride + 1, *const u = (float *)work + padded_count(f);
-    memset(work, 0, padded_count(f) * sizeof(float));
-    for (size_t c = 0, at = 0; c < f->c; c++, to += BORDER * stride)
-        for (size_t i = 0; i < f->h; i++, at += f->w, to += stride) {
-            if (f->value_bytes == 1) widen((const uint8_t *)from + at, f->w, to);
-            else memcpy(to, (const float *)from + at, f->w * sizeof(float));
-        }
-    return (ln_warp){.frame = f, .padded = work, .u = u, .v = u + f->h * f->w};
-}
-
-/* Some places: the first of their four pixels in a padded channel, and how far they are from it. */
-typedef struct places {
-    size_t  n;
-    int32_t x[AT_ONCE], y[AT_ONCE];
-    float   fx[AT_ONCE], fy[AT_ONCE];
-} places;
-
-/* Counted from the border; those outside the image go to where all is 0. */
-static void split(const float *restrict u, size_t n, float most, int32_t *restrict whole, float *restrict part) {
-    for (size_t j = 0; j < n; j++) {
-        float at = u[j] + 1;
-        at = at > 0 ? at : 0;
-        at = at < most ? at : most;
-        whole[j] = (int32_t)at;
-        part[j] = at - (float)whole[j];
-    }
-}
-
-static void sample(const float *pixels, size_t stride, const places *p, float *restrict to) {
-    for (size_t j = 0; j < p->n; j++) {
-        const float *const a = pixels + (size_t)p->y[j] * stride + (size_t)p->x[j], *const b = a + stride;
-        const float top = a[0] + p->fx[j] * (a[1] - a[0]), bottom = b[0] + p->fx[j] * (b[1] - b[0]);
-        to[j] = top + p->fy[j] * (bottom - top);
-    }
-}
-
-static void round_bytes(const float *restrict x, size_t n, uint8_t *restrict to) {
-    for (size_t j = 0; j < n; j++) to[j] = ln_augment_byte(x[j]);
+    const size_t  n = f->h * f->w + LN_SPILL;
+    float *const  u = (float *)work + f->c * padded_count(f);
+    const ln_warp warp = {.frame = f, .padded = work, .u = u, .v = u + n};
+    if (f->value_bytes > 1) lay_floats(f, from, work);
+    else lay_bytes(f, from, work, (uint8_t *)(u + 2 * n));
+    return warp;
 }
 
 void ln_warp_sample(const ln_warp *warp, void *to) {
     const ln_frame *const f = warp->frame;
-    const size_t          stride = f->w + BORDER, padded = (f->h + BORDER) * stride, n = f->h * f->w;
-    places                p;
-    float                 made[AT_ONCE];
-    for (size_t i = 0; i < n; i += AT_ONCE) {
-        p.n = n - i < AT_ONCE ? n - i : AT_ONCE;
-        split(warp->u + i, p.n, (float)(int32_t)(f->w + 1), p.x, p.fx);
-        split(warp->v + i, p.n, (float)(int32_t)(f->h + 1), p.y, p.fy);
+    const size_t          stride = stride_of(f), padded = padded_count(f), n = f->h * f->w;
+    ln_places             p;
+    for (size_t i = 0; i < n; i += LN_PLACES) {
+        f->pixels->find(warp->u + i, warp->v + i, n - i < LN_PLACES ? n - i : LN_PLACES, f->h, f->w, stride, &p);
         for (size_t c = 0; c < f->c; c++) {
-            const bool is_float = f->value_bytes > 1;
-            sample(warp->padded + c * padded, stride, &p, is_float ? (float *)to + c * n + i : made);
-            if (!is_float) round_bytes(made, p.n, (uint8_t *)to + c * n + i);
+            if (f->value_bytes > 1)
+                f->pixels->sample_floats((const float *)warp->padded + c * padded, stride, &p, (float *)to + c * n + i);
+            else f->pixels->sample_bytes((const uint32_t *)warp->padded + c * padded, &p, (uint8_t *)to + c * n + i);
         }
-    }
-}
-
-/* The places of a row, from its first one on. */
-static void walk(const ln_affine *map, double first_u, double first_v, size_t n, float *restrict u, float *restrict v) {
-    const float first[2] = {(float)first_u, (float)first_v}, step[2] = {(float)map->xx, (float)map->yx};
-    for (size_t j = 0; j < n; j++) {
-        u[j] = first[0] + step[0] * (float)(int32_t)j;
-        v[j] = first[1] + step[1] * (float)(int32_t)j;
     }
 }
 
@@ -97,8 +75,9 @@ void ln_warp_affine(const ln_frame *f, const ln_affine *map, const void *from, v
     const double  mid_x = (double)(f->w - 1) / 2, mid_y = (double)(f->h - 1) / 2;
     for (size_t i = 0; i < f->h; i++) {
         const double y = (double)i - mid_y;
-        walk(map, mid_x - map->xx * mid_x + map->xy * y, mid_y - map->yx * mid_x + map->yy * y, f->w, warp.u + i * f->w,
-             warp.v + i * f->w);
+        const double first_u = mid_x - map->xx * mid_x + map->xy * y, first_v = mid_y - map->yx * mid_x + map->yy * y;
+        f->pixels->line((float)first_u, (float)map->xx, f->w, warp.u + i * f->w);
+        f->pixels->line((float)first_v, (float)map->yx, f->w, warp.v + i * f->w);
     }
     ln_warp_sample(&warp, to);
 }

@@ -11,16 +11,17 @@
 
 /* Rows and columns that an image has at most, so that places are exact enough. */
 enum { LN_WARP_MOST = 4096 };
-ln_status ln_warp_check(const char *kind, const ln_frame *frame, ln_error *error);
+/* check and work_bytes of kinds that have no others. */
+ln_status ln_warp_check(const ln_augmentation *kind, const void *args, const ln_frame *frame, ln_error *error);
+size_t    ln_warp_bytes(const void *args, const ln_frame *frame);
 
 /* Memory of one warping: the image with a border of zeros, and the places of its pixels. */
 typedef struct ln_warp {
     const ln_frame *frame;
-    float          *padded; /* c channels of (h + 3) × (w + 3), bytes as floats too */
-    float          *u, *v;  /* h × w each: the caller sets them */
+    void           *padded; /* c channels of (h + 3) × (w + 3): floats, or four bytes each (quads of ln_pixels) */
+    float          *u, *v;  /* h × w each, with room for a spill: the caller sets them */
 } ln_warp;
 
-size_t ln_warp_bytes(const ln_frame *frame);
 /* Lays the image into work. */
 ln_warp ln_warp_of(const ln_frame *frame, const void *from, void *work);
 /* Samples every channel at the places u, v. */

@@ -61,6 +61,14 @@ static void *gradient_at(const ln_plan *p, const ln_plan_node *n, size_t k, size
     return p->arena + (n->policy == LN_POLICY_BLOCK ? n->partial[k] + block * bytes : n->gradient[k]);
 }
 
+/* From a block on. Second labels and shares lie in the batch, which has none for dead lanes. */
+static ln_labels labels_of(const ln_plan *p, const ln_batch *batch, size_t block) {
+    const size_t at = block * LN_LANES;
+    ln_labels    l = {.first = (const int32_t *)(const void *)(p->arena + p->label_offset) + at};
+    if (batch && batch->second) l.second = batch->second + at, l.share = batch->share + at;
+    return l;
+}
+
 static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block, size_t n_blocks) {
     const ln_plan *const p = w->p;
     const ln_node *const node = n->node;
@@ -91,7 +99,7 @@ static ln_task make_task(const ln_worker *w, const ln_plan_node *n, size_t block
     t.scratch = w->memory + p->scratch_offset + n->scratch;
     t.live = (const uint16_t *)(const void *)(p->arena + p->live_offset) + block;
     t.image = (const uint32_t *)(const void *)(p->arena + p->image_offset) + block * LN_LANES;
-    t.label = (const int32_t *)(const void *)(p->arena + p->label_offset) + block * LN_LANES;
+    t.label = labels_of(p, w->batch, block);
     t.hit = (uint8_t *)p->arena + p->hit_offset + block * LN_LANES;
     t.planar = p->value[n->tensor_in[0]].planar;
     t.batch = w->batch ? w->batch->n : 0;
@@ -625,7 +633,8 @@ static void load_batch(ln_plan *p, const ln_batch *batch) {
         if (i < batch->n) live[i / LN_LANES] = (uint16_t)(live[i / LN_LANES] | 1U << i % LN_LANES);
     }
     const ln_node *const last = p->node[p->n_nodes - 1].node;
-    if (last->op->weight) p->weight = last->op->weight(last, label, batch->n);
+    const ln_labels      labels = labels_of(p, batch, 0);
+    if (last->op->weight) p->weight = last->op->weight(last, &labels, batch->n);
 }
 
 void ln_run_pack(ln_plan *plan) { run_job(&(ln_job){.p = plan}, pack_job); }

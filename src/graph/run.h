@@ -9,6 +9,8 @@ typedef struct ln_batch {
     const void *const *rows;   /* n pointers to c*h*w pixels */
     bool               is_float;
     const int32_t     *labels; /* n, or NULL when there is no loss */
+    const int32_t     *second; /* of mixed images n more, and their shares (ln_labels), or NULL */
+    const float       *share;
     const uint32_t    *images; /* n numbers in the data set, or NULL for 0, 1, … */
     size_t             n;
     ln_preprocess      preprocess;

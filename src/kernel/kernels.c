@@ -44,3 +44,8 @@ const ln_kernels *ln_kernels_of(ln_isa isa) {
     default: return NULL;
     }
 }
+
+const ln_pixels *ln_pixels_of(ln_isa isa) {
+    const ln_kernels *const kernels = ln_kernels_of(isa);
+    return kernels ? kernels->pixels : NULL;
+}

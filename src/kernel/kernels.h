@@ -3,6 +3,7 @@
 #define LN_KERNEL_KERNELS_H
 
 #include "base/cpu.h"
+#include "kernel/pixels.h"
 #include "op/op.h"
 #include "optim/optim.h"
 
@@ -32,6 +33,7 @@ typedef struct ln_kernels {
     void (*copy)(void *to, const void *from, size_t n);
     /* Seconds-long chain-free fmas: n_rounds of a fixed number; returns the floating-point operations done. */
     double (*fma_rounds)(size_t n_rounds);
+    const ln_pixels *pixels; /* NULL for f64 */
 } ln_kernels;
 
 /* The table, or NULL when it is not compiled in. LN_ISA_PLAIN gives the variant without fma where the processor has

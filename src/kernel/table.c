@@ -22,6 +22,9 @@
 #define LN_OPTIMIZER(name) void LN_PASTE(ln_update_, name, LN_ISA_NAME)(const ln_update *update);
 #include "optim/optimizers.def"
 #undef LN_OPTIMIZER
+#ifndef LN_VEC_F64
+extern const ln_pixels LN_PASTE(ln_, pixels, LN_ISA_NAME);
+#endif
 
 extern const ln_kernels LN_PASTE(ln_, table, LN_ISA_NAME);
 
@@ -43,4 +46,7 @@ const ln_kernels LN_PASTE(ln_, table, LN_ISA_NAME) = {
     .all_finite = LN_PASTE(ln_, all_finite, LN_ISA_NAME),
     .copy = LN_PASTE(ln_, copy, LN_ISA_NAME),
     .fma_rounds = LN_PASTE(ln_, fma_rounds, LN_ISA_NAME),
+#ifndef LN_VEC_F64
+    .pixels = &LN_PASTE(ln_, pixels, LN_ISA_NAME),
+#endif
 };

@@ -28,7 +28,7 @@ static ln_status infer(ln_node *node, ln_error *error) {
     return status == LN_OK ? loss_check_list(node, "weight", &args_of(node)->weight, false, error) : status;
 }
 
-static double weight(const ln_node *node, const int32_t *labels, size_t n) {
+static double weight(const ln_node *node, const ln_labels *labels, size_t n) {
     return loss_weight_by_class(node, &args_of(node)->weight, labels, n);
 }
 
@@ -72,7 +72,7 @@ const ln_op ln_op_cross_entropy = {
     .help = "softmax and the negative logarithm of the right class's share",
     .attrs = attrs,
     .args_size = sizeof(cross_entropy_args),
-    .traits = LN_LOSS | LN_NEEDS_IN,
+    .traits = LN_LOSS | LN_NEEDS_IN | LN_MIXES,
     .meaning = LN_LOGITS,
     .n_inputs = 1,
     .infer = infer,
@@ -93,23 +93,25 @@ static inline void normalizer(const ln_task *t, size_t b, size_t p, vec *m, vec 
     *z = sum;
 }
 
-/* q[c] above. */
-static inline vec wanted(const ln_task *t, size_t c, vec label) {
+/* q[c] above, of a mixed image that of both labels. */
+static inline vec wanted(const ln_task *t, size_t c, const loss_want *want) {
     const cross_entropy_args *a = args_of(t->node);
     const double              w = loss_class_weight(&a->weight, c), all = a->label_smoothing / (double)t->node->in[0].c;
     const vec right = v_splat((real)(w * (1 - a->label_smoothing + all))), other = v_splat((real)(w * all));
-    return v_select(v_eq(label, v_splat((real)c)), right, other);
+    const vec first = v_select(v_eq(want->first, v_splat((real)c)), right, other);
+    if (!want->is_mixed) return first;
+    return loss_mix(want, first, v_select(v_eq(want->second, v_splat((real)c)), right, other));
 }
 
 /* The loss of the lanes from p. Where nothing is wanted of a class its logit may be -infinity; z tells of NaN. */
-static inline vec loss_of(const ln_task *t, size_t b, size_t p, vec label) {
+static inline vec loss_of(const ln_task *t, size_t b, size_t p, const loss_want *want) {
     const size_t k = t->node->in[0].c;
     vec          m, z;
     normalizer(t, b, p, &m, &z);
     const vec log_z = v_log(z);
     vec       sum = v_mul(z, v_zero());
     for (size_t c = 0; c < k; c++) {
-        const vec q = wanted(t, c, label), x = v_load(loss_output(t, b, c) + p);
+        const vec q = wanted(t, c, want), x = v_load(loss_output(t, b, c) + p);
         const vec term = v_mul(q, v_sub(log_z, v_sub(x, m)));
         sum = v_select(v_gt(q, v_zero()), v_add(sum, term), sum);
     }
@@ -118,10 +120,10 @@ static inline vec loss_of(const ln_task *t, size_t b, size_t p, vec label) {
 
 static void forward(const ln_task *t) {
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec label = v_load(labels.of + p);
-            loss_write(t, b, p, loss_of(t, b, p, label), label, loss_answer(t, b, p, 0));
+            const loss_want want = loss_want_of(&wants, p);
+            loss_write(t, b, p, loss_of(t, b, p, &want), want.first, loss_answer(t, b, p, 0));
         }
     }
 }
@@ -131,15 +133,15 @@ static void dinput(const ln_task *t) {
     const vec    weight = v_splat((real)t->weight);
     if (t->write[0] == LN_SKIP) return;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec label = v_load(labels.of + p);
-            vec       m, z, all = v_zero();
+            const loss_want want = loss_want_of(&wants, p);
+            vec             m, z, all = v_zero();
             normalizer(t, b, p, &m, &z);
-            for (size_t c = 0; c < k; c++) all = v_add(all, wanted(t, c, label));
+            for (size_t c = 0; c < k; c++) all = v_add(all, wanted(t, c, &want));
             for (size_t c = t->c_lo; c < t->c_hi; c++) {
                 const vec share = v_div(v_exp(v_sub(v_load(loss_output(t, b, c) + p), m)), z);
-                const vec value = v_sub(v_mul(all, share), wanted(t, c, label));
+                const vec value = v_sub(v_mul(all, share), wanted(t, c, &want));
                 loss_write_gradient(t, b, c, p, v_mul(value, weight));
             }
         }

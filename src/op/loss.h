@@ -6,6 +6,8 @@
  *   y = (1/k) Σ over its outputs for mean, and Σ for sum: then the same holds.
  *   Several outputs: the class is the first of the largest. One output x, where a loss allows it: the class is 1 where
  *   x is above a half (of logits: above 0), and 0 elsewhere; what is wanted of x is then the label itself.
+ *   Of a mixed image (LN_MIXES; ln_labels) loss and gradient are (1 - s) times those by its first label and s times
+ *   those by its second, s ≤ ½ being the second one's share; a hit is one of the first.
  *   Dead lanes get loss, hit and gradient 0. */
 #ifndef LN_OP_LOSS_H
 #define LN_OP_LOSS_H
@@ -26,17 +28,20 @@ typedef struct loss_args { int reduction; } loss_args;
 
 static const char *const loss_reductions[] = {"mean", "sum", NULL};
 
-static inline double loss_weight(const ln_node *node, const int32_t *labels, size_t n) {
+static inline double loss_weight(const ln_node *node, const ln_labels *labels, size_t n) {
     (void)labels;
     return ((const loss_args *)(const void *)node->args)->reduction == LOSS_MEAN ? 1 / (double)n : 1;
 }
 
 /* The same for a mean by class weights (none: all 1). Where they are 0 for a whole batch, nothing is learned of it. */
-static inline double loss_weight_by_class(const ln_node *node, const ln_list *w, const int32_t *labels, size_t n) {
+static inline double loss_weight_by_class(const ln_node *node, const ln_list *w, const ln_labels *labels, size_t n) {
     double sum = 0;
     if (w->n == 0 || ((const loss_args *)(const void *)node->args)->reduction == LOSS_SUM)
         return loss_weight(node, labels, n);
-    for (size_t i = 0; i < n; i++) sum += w->value[labels[i]];
+    for (size_t i = 0; i < n; i++) {
+        const double first = w->value[labels->first[i]];
+        sum += labels->second ? first + (double)labels->share[i] * (w->value[labels->second[i]] - first) : first;
+    }
     return sum > 0 ? 1 / sum : 0;
 }
 
@@ -95,11 +100,38 @@ static inline void loss_probabilities(const ln_node *node, const float *outputs,
 static inline const real *loss_output(const ln_task *t, size_t b, size_t c) { return view_row(&t->in[0], b, c, 0)->of; }
 
 /* Labels as reals, exact below 2^24; -1, no class, in dead lanes. */
-static inline lanes loss_labels(const ln_task *t, size_t b) {
+static inline lanes loss_reals(const ln_task *t, const int32_t *labels, size_t b) {
     lanes label;
     for (size_t l = 0; l < LN_LANES; l++)
-        label.of[l] = t->live[b] >> l & 1 ? (real)t->label[b * LN_LANES + l] : (real)-1;
+        label.of[l] = t->live[b] >> l & 1 ? (real)labels[b * LN_LANES + l] : (real)-1;
     return label;
+}
+
+static inline lanes loss_labels(const ln_task *t, size_t b) { return loss_reals(t, t->label.first, b); }
+
+/* What is wanted of a block's images; second and share are set where these are mixed. */
+typedef struct loss_wants { lanes first, second, share; bool are_mixed; } loss_wants;
+
+static inline loss_wants loss_wants_of(const ln_task *t, size_t b) {
+    loss_wants w = {.first = loss_labels(t, b), .are_mixed = t->label.second != NULL};
+    if (!w.are_mixed) return w;
+    w.second = loss_reals(t, t->label.second, b);
+    for (size_t l = 0; l < LN_LANES; l++)
+        w.share.of[l] = t->live[b] >> l & 1 ? (real)t->label.share[b * LN_LANES + l] : (real)0;
+    return w;
+}
+
+/* The same of the lanes from p. */
+typedef struct loss_want { vec first, second, share; bool is_mixed; } loss_want;
+
+LN_INLINE loss_want loss_want_of(const loss_wants *w, size_t p) {
+    if (!w->are_mixed) return (loss_want){.first = v_load(w->first.of + p)};
+    return (loss_want){v_load(w->first.of + p), v_load(w->second.of + p), v_load(w->share.of + p), true};
+}
+
+/* Of what the first label makes and what the second one makes. */
+LN_INLINE vec loss_mix(const loss_want *want, vec first, vec second) {
+    return v_fma(want->share, v_sub(second, first), first);
 }
 
 /* The weight of class c. */
@@ -110,7 +142,7 @@ static inline lanes loss_label_weights(const ln_task *t, size_t b, const ln_list
     lanes weight;
     for (size_t l = 0; l < LN_LANES; l++)
         weight.of[l] =
-            t->live[b] >> l & 1 ? (real)loss_class_weight(w, (size_t)t->label[b * LN_LANES + l]) : (real)0;
+            t->live[b] >> l & 1 ? (real)loss_class_weight(w, (size_t)t->label.first[b * LN_LANES + l]) : (real)0;
     return weight;
 }
 
@@ -158,16 +190,21 @@ LN_INLINE vmask loss_wanted(const ln_task *t, size_t c, vec label) {
     return v_eq(label, v_splat((real)(t->node->in[0].c == 1 ? 1 : c)));
 }
 
+/* What of does for output c of the lanes from p, by one label or two. */
+LN_INLINE vec loss_of_output(const ln_task *t, loss_function of, size_t b, size_t c, size_t p, const loss_want *want) {
+    const vec x = v_load(loss_output(t, b, c) + p), first = of(t->node, c, x, loss_wanted(t, c, want->first));
+    return want->is_mixed ? loss_mix(want, first, of(t->node, c, x, loss_wanted(t, c, want->second))) : first;
+}
+
 LN_INLINE void loss_forward(const ln_task *t, loss_function value, double share, real threshold) {
     const size_t k = t->node->in[0].c;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec label = v_load(labels.of + p);
-            vec       sum = v_zero();
-            for (size_t c = 0; c < k; c++)
-                sum = v_add(sum, value(t->node, c, v_load(loss_output(t, b, c) + p), loss_wanted(t, c, label)));
-            loss_write(t, b, p, v_mul(sum, v_splat((real)share)), label, loss_answer(t, b, p, threshold));
+            const loss_want want = loss_want_of(&wants, p);
+            vec             sum = v_zero();
+            for (size_t c = 0; c < k; c++) sum = v_add(sum, loss_of_output(t, value, b, c, p, &want));
+            loss_write(t, b, p, v_mul(sum, v_splat((real)share)), want.first, loss_answer(t, b, p, threshold));
         }
     }
 }
@@ -176,13 +213,11 @@ LN_INLINE void loss_dinput(const ln_task *t, loss_function slope, double share) 
     const vec factor = v_splat((real)(share * t->weight));
     if (t->write[0] == LN_SKIP) return;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec label = v_load(labels.of + p);
-            for (size_t c = t->c_lo; c < t->c_hi; c++) {
-                const vec x = v_load(loss_output(t, b, c) + p);
-                loss_write_gradient(t, b, c, p, v_mul(slope(t->node, c, x, loss_wanted(t, c, label)), factor));
-            }
+            const loss_want want = loss_want_of(&wants, p);
+            for (size_t c = t->c_lo; c < t->c_hi; c++)
+                loss_write_gradient(t, b, c, p, v_mul(loss_of_output(t, slope, b, c, p, &want), factor));
         }
     }
 }

@@ -24,7 +24,7 @@ static ln_status infer(ln_node *node, ln_error *error) {
     return status == LN_OK ? loss_check_list(node, "weight", &args_of(node)->weight, false, error) : status;
 }
 
-static double weight(const ln_node *node, const int32_t *labels, size_t n) {
+static double weight(const ln_node *node, const ln_labels *labels, size_t n) {
     return loss_weight_by_class(node, &args_of(node)->weight, labels, n);
 }
 
@@ -47,7 +47,7 @@ const ln_op ln_op_nll = {
     .help = "negative of the right class's output, which is a logarithm, such as log_softmax's",
     .attrs = attrs,
     .args_size = sizeof(nll_args),
-    .traits = LN_LOSS,
+    .traits = LN_LOSS | LN_MIXES,
     .meaning = LN_LOG_PROBABILITIES,
     .n_inputs = 1,
     .infer = infer,
@@ -57,37 +57,43 @@ const ln_op ln_op_nll = {
 
 #else
 
-/* The label's output, or NaN where any is. */
-static inline vec right_of(const ln_task *t, size_t b, size_t p, vec label) {
-    vec right = v_zero(), bad = v_zero();
+/* -w[c] where class c is the label, 0 elsewhere; of a mixed image, of both labels. */
+static inline vec slope(const ln_task *t, size_t c, const loss_want *want) {
+    const vec is = v_splat((real)c), weight = v_splat((real)-loss_class_weight(&args_of(t->node)->weight, c));
+    const vec first = v_select(v_eq(want->first, is), weight, v_zero());
+    return want->is_mixed ? loss_mix(want, first, v_select(v_eq(want->second, is), weight, v_zero())) : first;
+}
+
+/* Where nothing is wanted of a class its output may be -infinity; a NaN is kept. */
+static inline vec loss_of(const ln_task *t, size_t b, size_t p, const loss_want *want) {
+    vec sum = v_zero(), bad = v_zero();
     for (size_t c = 0; c < t->node->in[0].c; c++) {
-        const vec x = v_load(loss_output(t, b, c) + p);
-        right = v_select(v_eq(label, v_splat((real)c)), x, right);
+        const vec x = v_load(loss_output(t, b, c) + p), by = slope(t, c, want);
+        sum = v_select(v_lt(by, v_zero()), v_fma(by, x, sum), sum);
         bad = v_select(v_is_nan(x), x, bad);
     }
-    return v_add(right, bad);
+    return v_add(sum, bad);
 }
 
 static void forward(const ln_task *t) {
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b), weights = loss_label_weights(t, b, &args_of(t->node)->weight);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec label = v_load(labels.of + p);
-            const vec loss = v_mul(v_neg(v_load(weights.of + p)), right_of(t, b, p, label));
-            loss_write(t, b, p, loss, label, loss_answer(t, b, p, 0));
+            const loss_want want = loss_want_of(&wants, p);
+            loss_write(t, b, p, loss_of(t, b, p, &want), want.first, loss_answer(t, b, p, 0));
         }
     }
 }
 
 static void dinput(const ln_task *t) {
-    const vec factor = v_splat((real)-t->weight);
+    const vec factor = v_splat((real)t->weight);
     if (t->write[0] == LN_SKIP) return;
     for (size_t b = 0; b < t->n_blocks; b++) {
-        const lanes labels = loss_labels(t, b), weights = loss_label_weights(t, b, &args_of(t->node)->weight);
+        const loss_wants wants = loss_wants_of(t, b);
         for (size_t p = 0; p < LN_LANES; p += LN_WIDTH) {
-            const vec value = v_mul(v_load(weights.of + p), factor), label = v_load(labels.of + p);
+            const loss_want want = loss_want_of(&wants, p);
             for (size_t c = t->c_lo; c < t->c_hi; c++)
-                loss_write_gradient(t, b, c, p, v_select(v_eq(label, v_splat((real)c)), value, v_zero()));
+                loss_write_gradient(t, b, c, p, v_mul(slope(t, c, &want), factor));
         }
     }
 }

@@ -84,8 +84,13 @@ typedef enum ln_trait {
     LN_KINKS = 512,      /* saved holds the choices that forward made (signs, places of maxima): where they change
                             between two points there is a kink between them, and differences mean nothing */
     LN_LEARNS = 2048,    /* has parameters: its line takes lr_factor and frozen as well */
+    LN_MIXES = 8192,     /* with LN_LOSS: takes a second label of mixed images (ln_labels) */
     LN_DRAWS = 4096      /* with LN_LEARNS: an init draws them (none is_constant): takes init, std, bias_std, too */
 } ln_trait;
+
+/* What losses want of each image: its label, and where images are mixed (second is not NULL) another one with its
+ * share, at most a half: its loss is (1 - share) times that by the first label and share times that by the second. */
+typedef struct ln_labels { const int32_t *first, *second; const float *share; } ln_labels;
 
 /* What the outputs of an op are; of a loss: what it takes. */
 typedef enum ln_meaning { LN_ANY_VALUES, LN_LOGITS, LN_PROBABILITIES, LN_LOG_PROBABILITIES } ln_meaning;
@@ -108,7 +113,7 @@ struct ln_op {
     ln_meaning meaning;
     /* LN_LOSS: what an image's loss is multiplied by in the gradient of a batch of n images with these labels: 1/n for
      * a mean, 1 for a sum. The kernels find it in task->weight. */
-    double (*weight)(const ln_node *node, const int32_t *labels, size_t n);
+    double (*weight)(const ln_node *node, const ln_labels *labels, size_t n);
     /* LN_LOSS: how many classes labels may name (NULL: as many as there are outputs), and the probabilities of these
      * classes that one image's outputs stand for, in plain C: the same bits on every machine. */
     size_t (*classes)(const ln_node *node);
@@ -171,7 +176,7 @@ typedef struct ln_task {
                                       kept from band to band within one block's dparam */
     const uint16_t *live;          /* per block: bit l is set when lane l is a live image */
     const uint32_t *image;         /* per block and lane: the image's number in its data set */
-    const int32_t  *label;         /* per block and lane; losses only */
+    ln_labels label;               /* per block and lane, in dead lanes not to be read; losses only */
     uint8_t  *hit;                 /* per block and lane: losses that know a right answer set 1 or 0 */
     size_t   batch;                /* live images in the whole batch */
     double   weight;               /* losses: what the op's weight says of the whole batch */

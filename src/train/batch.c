@@ -14,12 +14,18 @@ ln_status ln_batch_room_new(ln_context *context, size_t capacity, ln_batch_room 
 
 ln_status ln_batch_room_augmented(ln_context *context, const ln_data *data, const ln_augment *augment,
                                   ln_batch_room *room, ln_error *error) {
-    room->frame = ln_batch_frame(data);
+    room->frame = ln_frame_of(data);
     room->spare_at = (room->capacity * data->store->image_bytes + 63) / 64 * 64;
     room->spare_bytes = ln_augment_spare_bytes(augment, &room->frame);
-    const size_t n_bytes = room->spare_at + (size_t)ln_context_threads(context) * room->spare_bytes;
-    room->augmented = ln_allocate(context, n_bytes);
-    return room->augmented ? LN_OK : ln_fail_memory(error, "batch of augmented images", n_bytes);
+    const size_t labels_at = room->spare_at + (size_t)ln_context_threads(context) * room->spare_bytes;
+    const size_t each = ln_augment_mixes(augment) ? sizeof *room->second + sizeof *room->share : 0;
+    room->augmented = ln_allocate(context, labels_at + room->capacity * each);
+    if (!room->augmented) return ln_fail_memory(error, "batch of augmented images", labels_at + room->capacity * each);
+    if (each > 0) {
+        room->second = (int32_t *)(void *)(room->augmented + labels_at);
+        room->share = (float *)(void *)(room->second + room->capacity);
+    }
+    return LN_OK;
 }
 
 void ln_batch_room_free(ln_context *context, ln_batch_room *room) {
@@ -39,6 +45,8 @@ ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_
     return (ln_batch){.rows = room->rows,
                       .is_float = data->store->is_float,
                       .labels = labelled ? room->labels : NULL,
+                      .second = room->second,
+                      .share = room->share,
                       .images = room->images,
                       .n = n,
                       .preprocess = model->preprocess};
@@ -52,6 +60,16 @@ typedef struct augment_job {
     ln_occasion          at;
     size_t               n, n_threads;
 } augment_job;
+
+/* The label with the larger share is the first. One without any share is not to be looked at: it is the first again. */
+static void mix_labels(const ln_batch_room *room, size_t i, ln_mate mate, const ln_data *among) {
+    const int32_t own = room->labels[i], other = ln_data_label(among, mate.place);
+    const bool    leads = mate.share > 0.5f;
+    room->labels[i] = leads ? other : own;
+    room->second[i] = leads ? own : other;
+    room->share[i] = leads ? 1 - mate.share : mate.share;
+    if (room->share[i] <= 0) room->second[i] = room->labels[i];
+}
 
 /* Each thread takes its share of the images; which one takes an image changes nothing of it. */
 static void augment_work(void *argument, int t) {
@@ -67,7 +85,8 @@ static void augment_work(void *argument, int t) {
     for (size_t i = lo; i < hi; i++) {
         unsigned char *const to = room->augmented + i * image_bytes;
         at.image = room->images[i];
-        ln_augment_image(job->augment, f, at, room->rows[i], to, spare);
+        const ln_mate mate = ln_augment_image(job->augment, f, at, room->rows[i], to, spare);
+        if (room->second) mix_labels(room, i, mate, at.among);
         room->rows[i] = to;
     }
     ln_fp_leave(mode);
@@ -77,11 +96,6 @@ void ln_batch_augment(ln_threads *threads, int n_threads, const ln_batch_room *r
                       ln_occasion at, size_t n) {
     augment_job job = {.room = room, .augment = augment, .at = at, .n = n, .n_threads = (size_t)n_threads};
     ln_threads_run(threads, n_threads, augment_work, &job);
-}
-
-ln_frame ln_batch_frame(const ln_data *data) {
-    const ln_store *const s = data->store;
-    return (ln_frame){s->c, s->h, s->w, s->is_float ? sizeof(float) : 1};
 }
 
 /* ------------------------------------------------------------------ checks */

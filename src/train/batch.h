@@ -14,6 +14,8 @@ typedef struct ln_batch_room {
     uint32_t      *images;
     unsigned char *augmented; /* NULL, or capacity images, and what each thread wants beside */
     size_t         spare_at, spare_bytes; /* where that begins, and how much it is */
+    int32_t       *second;    /* NULL, or of mixed images another label, in augmented too */
+    float         *share;     /* and its share */
     ln_frame       frame;     /* what these have in common */
 } ln_batch_room;
 
@@ -27,13 +29,10 @@ void      ln_batch_room_free(ln_context *context, ln_batch_room *room);
 ln_batch ln_batch_of(const ln_batch_room *room, const ln_model *model, const ln_data *data, const uint32_t *order,
                      size_t first, size_t n);
 
-/* Augments the n images of the batch in room, whose pointers then lead to what has become of them. at says seed and
- * epoch; augment->n ≥ 1. */
+/* Augments the n images of the batch in room, whose pointers then lead to what has become of them; of mixed images the
+ * first label is the one with the larger share. at says seed, epoch and among; augment->n ≥ 1. */
 void ln_batch_augment(ln_threads *threads, int n_threads, const ln_batch_room *room, const ln_augment *augment,
                       ln_occasion at, size_t n);
-/* What the images of data have in common. */
-ln_frame ln_batch_frame(const ln_data *data);
-
 /* Do the images fit the model's input, and (labelled) the labels its outputs? who begins the message. */
 ln_status ln_batch_check(const char *who, const ln_model *model, const ln_data *data, bool labelled, ln_error *error);
 

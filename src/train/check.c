@@ -338,7 +338,7 @@ static ln_status check_gradients(ln_model *model, const ln_batch *batch, const l
     prober                p = {.step = &step, .scope = *scope, .seed = seed, .n = batch->n, .work = &work};
     ln_status             status = ln_plan_new(model, &options, &p.plan, error);
     if (status != LN_OK) return status;
-    p.weight = model->loss.op->weight(&model->loss, batch->labels, batch->n);
+    p.weight = model->loss.op->weight(&model->loss, &(ln_labels){.first = batch->labels}, batch->n);
     p.n_choices = choice_bytes(p.plan);
     p.choices = ln_allocate(model->context, p.n_choices);
     if (p.choices) {

@@ -147,9 +147,15 @@ static size_t copy_bytes(const ln_model *model, const ln_train_options *o) {
 }
 
 static ln_status read_augment(ln_trainer *t, ln_error *error) {
-    const ln_status status = ln_augment_parse(t->options.augment, &t->augment, error);
+    const ln_node *const loss = &t->model->loss;
+    const ln_status      status = ln_augment_parse(t->options.augment, &t->augment, error);
+    if (status == LN_OK && ln_augment_mixes(&t->augment) && !(loss->op->traits & LN_MIXES))
+        return ln_fail_node(error, LN_E_UNSUPPORTED, loss,
+                            "it takes one label of an image, and augmentation %s gives images two: leave that out, or "
+                            "take the loss cross_entropy",
+                            t->augment.step[t->augment.mix].kind->name);
     if (status != LN_OK || !t->data) return status;
-    const ln_frame frame = ln_batch_frame(t->data);
+    const ln_frame frame = ln_frame_of(t->data);
     return ln_augment_check(&t->augment, &frame, error);
 }
 
@@ -378,7 +384,7 @@ static ln_status take_step(ln_trainer *t, ln_metrics *metrics, ln_error *error) 
         ln_batch_of(&t->room, t->model, t->data, t->order + first, 0, ln_least(left, t->options.batch));
     if (t->augment.n > 0)
         ln_batch_augment(t->model->context->threads, t->plan->n_threads, &t->room, &t->augment,
-                         (ln_occasion){.seed = t->options.seed, .epoch = epoch}, batch.n);
+                         (ln_occasion){.seed = t->options.seed, .epoch = epoch, .among = t->data}, batch.n);
     t->lr = ln_pace_rate(&t->pace, t->base, t->step, t->n_steps, t->options.epochs);
     const ln_update update = {.args = t->optimizer_args, .lr = t->lr, .step = t->step + 1};
     ln_step         step = {.batch = &batch, .seed = t->options.seed, .number = t->step + 1, .update = &update};

@@ -308,8 +308,11 @@ static ln_task task_of(state *s, size_t b_lo, size_t b_hi) {
     t.live = (const uint16_t *)(void *)s->live.at + b_lo;
     t.image = (const uint32_t *)(void *)s->image.at + b_lo * LN_LANES;
     if (has(s, LN_LOSS)) {
-        t.weight = s->node.op->weight(&s->node, (const int32_t *)(void *)s->label.at, r->n);
-        t.label = (const int32_t *)(void *)s->label.at + b_lo * LN_LANES;
+        const size_t at = b_lo * LN_LANES;
+        ln_labels    all = {(const int32_t *)(void *)s->label.at, r->second, r->share};
+        t.weight = s->node.op->weight(&s->node, &all, r->n);
+        t.label = (ln_labels){.first = all.first + at};
+        if (r->second) t.label.second = r->second + at, t.label.share = r->share + at;
         t.hit = s->hit.at + b_lo * LN_LANES;
     }
     return t;

@@ -32,6 +32,8 @@ typedef struct op_run {
     const float   *dout;                  /* n × out; not for losses */
     const float   *din[LN_MAX_INPUTS];    /* what din holds before, for LN_ADD */
     const int32_t *label;                 /* n; losses alone */
+    const int32_t *second;                /* n, of mixed images, with their shares; NULL: none are mixed */
+    const float   *share;
     uint64_t       seed, step;
     op_cut         cut;
 } op_run;
