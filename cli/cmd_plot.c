@@ -14,6 +14,7 @@ const verb verb_plot = {
             "                  other (epoch; step where there are rows of train.log_steps)\n"
             "  y=COLUMN,...    what to draw: train_accuracy, test_loss, lr, ... Without it: loss\n"
             "                  and accuracy in training and on validation and test images\n"
+            "  seeds=mean      of runs that differ by their seeds alone, one curve: their mean\n"
             "\n"
             "With what=, of a run's last weights and its recipe's data (test images, or else\n"
             "validation, or else training images), or of a file of weights and IMAGES:\n"
@@ -35,9 +36,9 @@ const verb verb_plot = {
             "  linnet plot runs/1 runs/2 x=step y=train_accuracy out=rates.svg\n"
             "  linnet plot runs/1 what=wrong\n"
             "  linnet plot runs/1/weights/last.safetensors mnist:test what=features image=7\n",
-    .keys = (const char *const[]){"x", "y", "out", "what", "image", NULL},
+    .keys = (const char *const[]){"x", "y", "seeds", "out", "what", "image", NULL},
     .n_min = 1,
-    .n_max = 32,
+    .n_max = 256,
     .run = run,
 };
 

@@ -341,8 +341,8 @@ static int finish(training *t, ln_status status, const ln_error *error) {
                                 t->run.last, t->run.path));
     if (status != LN_OK)
         return stop(t, "error",
-                    pool_format(owner, "%s; the weights %s are in %s", error->message,
-                                status == LN_E_NOT_FINITE ? "before that step" : "so far", t->run.last));
+                    pool_format(owner, "%s; %s %s", error->message,
+                                status == LN_E_NOT_FINITE ? RUN_NOT_FINITE : "the weights so far are in", t->run.last));
     if (t->began) start_pictures(t);
     say_end(t, "done");
     wait_for_pictures(t);

@@ -52,6 +52,15 @@ static char *const *words_of(const arguments *a, const char *path, pool *owner) 
     return argv;
 }
 
+const char *program_command(pool *owner) {
+    const char *const folder = own_folder(owner);
+    const char *const places[] = {pool_format(owner, "%slinnet", folder),
+                                  pool_format(owner, "%s../../bin/linnet", folder), LN_BIN_DIR "/linnet"};
+    for (size_t i = *folder ? 0 : 2; i < sizeof places / sizeof *places; i++)
+        if (access(places[i], X_OK) == 0) return places[i];
+    return NULL;
+}
+
 int program_become(const char *name, const arguments *a) {
     pool              owner = {0};
     const char *const path = program_find(name, &owner);

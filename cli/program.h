@@ -8,6 +8,8 @@
 
 /* The path of linnet-NAME: beside the command, or in libexec/linnet of the place it is installed in; NULL: nowhere. */
 const char *program_find(const char *name, pool *owner);
+/* The path of the command, for the programs beside it; NULL: nowhere. */
+const char *program_command(pool *owner);
 /* Becomes linnet-NAME. Comes back only with STATUS_FAILED, after a message. */
 int program_become(const char *name, const arguments *a);
 

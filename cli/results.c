@@ -156,3 +156,19 @@ const char *results_names(const results *t, pool *owner) {
     text_free(&list);
     return copy;
 }
+
+/* Epochs that were not measured have no row, and are taken to last as long as the next one that has. */
+double *results_seconds(const results *t, pool *owner) {
+    const double *const seconds = results_column(t, "seconds"), *const epoch = results_column(t, "epoch");
+    if (!seconds || !epoch) return NULL;
+    double *const sum = pool_take(owner, (t->n_rows + 1) * sizeof *sum);
+    double        before = 0, last = 0;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const double skipped = isfinite(epoch[i]) && epoch[i] > last + 1 ? epoch[i] - last - 1 : 0;
+        sum[i] = before + seconds[i] * (1 + skipped);
+        if (!isfinite(epoch[i])) continue;
+        before = sum[i];
+        last = epoch[i];
+    }
+    return sum;
+}

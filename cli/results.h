@@ -20,6 +20,9 @@ bool results_parse(results *r, pool *owner, const char *path, const char *bytes,
 bool results_read(results *r, pool *owner, const char *path, ln_error *error);
 /* NULL: there is no such column. */
 const double *results_column(const results *r, const char *name);
+/* Seconds of training from the run's beginning, by row: the column seconds begins again in every epoch. NULL: it has no
+ * such columns. */
+double *results_seconds(const results *t, pool *owner);
 /* "epoch, step, seconds, ...". */
 const char *results_names(const results *r, pool *owner);
 

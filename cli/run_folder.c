@@ -21,8 +21,7 @@ static bool fail_io(ln_error *error, const char *what, const char *path) {
     return false;
 }
 
-/* mkdir -p */
-static bool make_parents(const char *path, ln_error *error) {
+bool run_folder_parents(const char *path, ln_error *error) {
     pool  owner = {0};
     char *part = pool_copy(&owner, path, strlen(path));
     bool  good = true;
@@ -118,7 +117,7 @@ static void name_files(run_folder *run) {
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
                      ln_error *error) {
     *run = (run_folder){.context = context, .csv = -1, .board = -1};
-    if (!make_parents(project, error)) return false;
+    if (!run_folder_parents(project, error)) return false;
     if (!(name ? make_named(run, project, name, error) : make_numbered(run, project, error))) return false;
     name_files(run);
     bool good = mkdir(run->weights, 0777) == 0 || fail_io(error, "make the folder", run->weights);
@@ -129,7 +128,7 @@ bool run_folder_make(run_folder *run, ln_context *context, const char *project, 
 }
 
 /* What was being written under a hidden name (see src/base/file.h) when a process was killed. */
-static void clear_leftovers(const char *path) {
+void run_folder_sweep(const char *path) {
     static const char begin[] = ".linnet-";
     pool              owner = {0};
     DIR              *folder = opendir(path);
@@ -147,8 +146,8 @@ bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_
     if (mkdir(run->weights, 0777) != 0 && errno != EEXIST) return fail_io(error, "make the folder", run->weights);
     const bool begun = access(run->results, F_OK) == 0;
     if (!(begun ? open_results(run, error) : write_heading(run, error))) return false;
-    clear_leftovers(run->path);
-    clear_leftovers(run->weights);
+    run_folder_sweep(run->path);
+    run_folder_sweep(run->weights);
     return true;
 }
 

@@ -7,6 +7,9 @@
 #include "linnet.h"
 #include "text.h"
 
+/* What train says, and sweep looks for, of a run whose numbers were no longer finite. */
+#define RUN_NOT_FINITE "the weights before that step are in"
+
 typedef struct run_folder {
     ln_context *context;
     pool        owner;
@@ -15,6 +18,9 @@ typedef struct run_folder {
     const char *events;                                         /* TensorBoard's, or NULL */
     int         board;                                          /* the same, open for appending; -1: there is none */
 } run_folder;
+
+/* Makes the folder path and what is above it, as mkdir -p does. */
+bool run_folder_parents(const char *path, ln_error *error);
 
 /* Makes project/name, where name NULL is the next free number, and writes the recipe and the table's heading. */
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
@@ -25,6 +31,8 @@ bool run_folder_make(run_folder *run, ln_context *context, const char *project, 
 bool run_folder_tensorboard(run_folder *run, bool resumed, size_t n_steps, ln_error *error);
 /* The folder at path, which is there, to go on in: locked, and without what a killed process left half-written. */
 bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_error *error);
+/* Removes from a folder what a killed process left half-written. */
+void run_folder_sweep(const char *path);
 /* Cuts results.csv back to its first n_bytes (0: to its heading); what is not there any more is said, and let be. */
 bool run_folder_cut(run_folder *run, size_t n_bytes, ln_error *error);
 /* Bytes of results.csv. */

@@ -288,7 +288,10 @@ LN_API ln_parameter ln_model_parameter(const ln_model *model, size_t i);
 /* Draws every parameter as its layer's init says. The same seed gives the same bits everywhere. */
 LN_API ln_status ln_model_initialize(ln_model *model, uint64_t seed, ln_error *error);
 
-typedef struct ln_memory { size_t training, inference; } ln_memory; /* bytes beside data and program */
+typedef struct ln_memory {
+    size_t training, inference; /* bytes beside data and program */
+    int    training_threads;    /* of the context's, how many have enough to do in training */
+} ln_memory;
 /* What ln_trainer_new and ln_predict will take for this batch size and the context's threads, to the byte: activations,
  * gradients, optimizer state, packed weights. (Beside it: 4 bytes an image for their order, lists of pointers, and with
  * augment a batch of images as stored; with checkpoint a copy of parameters, optimizer state and best weights, where
@@ -546,6 +549,9 @@ LN_API size_t      ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char 
 LN_API ln_status ln_catalogue_check(ln_kind kind, const char *line, ln_error *error);
 /* The nearest of n words to word, or NULL when none is near. */
 LN_API const char *ln_nearest_word(const char *word, const char *const *words, size_t n);
+/* Number i of a stream of random numbers in [0, 1): a function of these three alone, and independent of all that the
+ * library draws by the same seed. */
+LN_API double      ln_random_number(uint64_t seed, uint32_t stream, uint64_t i);
 
 #ifdef __cplusplus
 }

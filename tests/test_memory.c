@@ -209,7 +209,7 @@ static bool plan(files *f, scene *s, ln_error *error) {
     size_t                n_bytes = 77;
     const ln_plan_options options = {
         .kernels = ln_kernels_of(f->context->isa), .batch = 20, .n_threads = 1, .training = true};
-    const bool good = ln_plan_measure(s->model, &options, &n_bytes, error) == LN_OK &&
+    const bool good = ln_plan_measure(s->model, &options, &n_bytes, NULL, error) == LN_OK &&
                       ln_plan_new(s->model, &options, &p, error) == LN_OK;
     if (!good) assert_null(p);
     ln_plan_free(p);
@@ -217,7 +217,7 @@ static bool plan(files *f, scene *s, ln_error *error) {
 }
 
 static bool measure_memory(files *f, scene *s, ln_error *error) {
-    ln_memory              memory = {1, 2};
+    ln_memory              memory = {.training = 1, .inference = 2};
     const ln_train_options options = options_of(s);
     (void)f;
     const bool good = ln_model_memory(s->model, 20, &options, &memory, error) == LN_OK;

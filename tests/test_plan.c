@@ -184,10 +184,11 @@ static void take_results(const ln_plan *plan, size_t n, result *r) {
 /* A plan's account of itself must be the context's. */
 static ln_plan *plan_checked(ln_model *model, const ln_plan_options *options) {
     size_t   measured = 0, before, measuring, after;
+    int      n_threads = 0;
     ln_error error = {0};
     ln_plan *plan = NULL;
     ln_context_memory(model->context, &before, NULL);
-    assert_int_equal(ln_plan_measure(model, options, &measured, &error), LN_OK);
+    assert_int_equal(ln_plan_measure(model, options, &measured, &n_threads, &error), LN_OK);
     ln_context_memory(model->context, &measuring, NULL);
     assert_int_equal(measuring, before);
     if (ln_plan_new(model, options, &plan, &error) != LN_OK) fail_msg("%s", error.message);
@@ -196,6 +197,7 @@ static ln_plan *plan_checked(ln_model *model, const ln_plan_options *options) {
     const size_t description = sizeof(ln_plan) + n * (sizeof(ln_plan_node) + sizeof(ln_unit)) +
                                (n + 1) * 2 * sizeof(ln_slot) + (8 * n + 2) * (sizeof(ln_phase) + sizeof(ln_segment));
     assert_int_equal(plan->n_bytes, measured);
+    assert_int_equal(plan->n_threads, n_threads);
     assert_int_equal(after - before, measured + description + 2 * head);
     return plan;
 }
@@ -589,7 +591,7 @@ static void test_no_kernel(void **state) {
     assert_int_equal(ln_model_append(model, &op, &line, NULL), 0);
     size_t                n_bytes;
     const ln_plan_options options = {.kernels = ln_kernels_of(context->isa), .batch = 4, .n_threads = 1};
-    assert_int_equal(ln_plan_measure(model, &options, &n_bytes, &error), LN_E_UNSUPPORTED);
+    assert_int_equal(ln_plan_measure(model, &options, &n_bytes, NULL, &error), LN_E_UNSUPPORTED);
     assert_string_equal(error.message, "layer s (skew): cannot be run: it has no kernel for this instruction set");
     ln_model_free(model);
     ln_context_free(context);

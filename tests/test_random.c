@@ -1,5 +1,6 @@
 /* base/random.h: the published known answers, moments, bounds, and that an order is a permutation. */
 #include "base/random.h"
+#include "linnet.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -155,12 +156,37 @@ static void test_orders_are_even(void **state) {
     for (int i = 0; i < 6; i++) assert_in_range(seen[permutations[i]], 9500, 10500);
 }
 
+/* What callers draw: in [0, 1), a function of three numbers, even, and another stream than any of the library's own. */
+static void test_numbers_of_callers(void **state) {
+    (void)state;
+    double mean = 0;
+    for (uint64_t i = 0; i < 4096; i++) {
+        const double u = ln_random_number(7, 3, i);
+        assert_true(u >= 0 && u < 1);
+        mean += u / 4096;
+    }
+    assert_true(fabs(mean - 0.5) < 0.02);
+    const double u = ln_random_number(7, 3, 5);
+    assert_true(fabs(u - ln_random_number(7, 3, 5)) <= 0);
+    assert_true(fabs(u - ln_random_number(8, 3, 5)) > 0 && fabs(u - ln_random_number(7, 4, 5)) > 0 &&
+                fabs(u - ln_random_number(7, 3, 6)) > 0);
+    for (int purpose = LN_RANDOM_INIT; purpose < LN_RANDOM_CALLER; purpose++) {
+        ln_random own = ln_random_at(7, (ln_purpose)purpose, 3, 5);
+        assert_true(fabs(u - ln_random_uniform(&own)) > 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_streams_differ),
-        cmocka_unit_test(test_counter_carries),        cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_normals_are_fixed),      cmocka_unit_test(test_below),
-        cmocka_unit_test(test_order_is_a_permutation), cmocka_unit_test(test_orders_are_even),
+        cmocka_unit_test(test_numbers_of_callers),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_counter_carries),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_normals_are_fixed),
+        cmocka_unit_test(test_below),
+        cmocka_unit_test(test_order_is_a_permutation),
+        cmocka_unit_test(test_orders_are_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

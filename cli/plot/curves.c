@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_RUNS = 32, MAX_Y = 8, PANEL_W = 470, PANEL_H = 320, LONE_W = 860, LONE_H = 480, SIDE = 16 };
+enum { MAX_RUNS = 256, MAX_LINES = 32, MAX_Y = 8, PANEL_W = 470, PANEL_H = 320, LONE_W = 860, LONE_H = 480, SIDE = 16 };
 
 typedef struct run {
     const char *path, *label; /* "runs/1"; what the legend calls it */
@@ -15,6 +15,7 @@ typedef struct run {
     double     *seconds;      /* of training, from its beginning */
     double     *step_rows[2]; /* train_loss and train_accuracy of rows of steps alone, where there are some */
     recipe      recipe;       /* {0} when it cannot be read */
+    size_t      n_seeds;      /* runs whose mean this is */
 } run;
 
 typedef struct curves {
@@ -28,23 +29,6 @@ typedef struct curves {
 static const char *const step_columns[2] = {"train_loss", "train_accuracy"};
 
 /* ------------------------------------------------------------------- tables */
-
-/* The column seconds begins again in every epoch: here it goes on. Epochs that were not measured have no row, and are
- * taken to last as long as the next one that has. */
-static double *seconds_of(const results *t, pool *owner) {
-    const double *const seconds = results_column(t, "seconds"), *const epoch = results_column(t, "epoch");
-    if (!seconds || !epoch) return NULL;
-    double *const sum = pool_take(owner, (t->n_rows + 1) * sizeof *sum);
-    double        before = 0, last = 0;
-    for (size_t i = 0; i < t->n_rows; i++) {
-        const double skipped = isfinite(epoch[i]) && epoch[i] > last + 1 ? epoch[i] - last - 1 : 0;
-        sum[i] = before + seconds[i] * (1 + skipped);
-        if (!isfinite(epoch[i])) continue;
-        before = sum[i];
-        last = epoch[i];
-    }
-    return sum;
-}
 
 /* An epoch's mean among those of some steps would be a spike: where there are rows of steps, only they count for what
  * is measured in training. By epoch they have no place, and the epochs' rows stay. */
@@ -63,6 +47,7 @@ static bool read_run(curves *c, run *r, const char *path) {
     ln_error error; /* a recipe that cannot be read is no reason not to draw */
     r->path = path;
     r->label = path;
+    r->n_seeds = 1;
     if (!results_read(&r->table, &c->owner, pool_format(&c->owner, "%s/results.csv", path), c->error)) return false;
     if (r->table.n_rows == 0) {
         no_picture(c->error, LN_E_FORMAT,
@@ -71,7 +56,7 @@ static bool read_run(curves *c, run *r, const char *path) {
                    path);
         return false;
     }
-    r->seconds = seconds_of(&r->table, &c->owner);
+    r->seconds = results_seconds(&r->table, &c->owner);
     for (size_t k = 0; k < 2; k++) r->step_rows[k] = steps_alone(&r->table, step_columns[k], &c->owner);
     if (!recipe_read(&r->recipe, pool_format(&c->owner, "%s/recipe.yaml", path), NULL, 0, &error)) {
         recipe_free(&r->recipe);
@@ -156,6 +141,70 @@ static void add_layers(text *to, curves *c, size_t i) {
             text_add(to, "%s%s", to->n ? ", " : "", mine->layers[k].text);
 }
 
+/* ---------------------------------------------------------------- mean of seeds */
+
+/* The recipe as runs share it that differ by their seeds alone, and how they are run. */
+static const char *without_seed(recipe *r, pool *owner) {
+    static const recipe_key keys[] = {KEY_train_seed, KEY_train_threads, KEY_train_pictures};
+    text                    t = {0};
+    const char             *was[3];
+    for (size_t i = 0; i < 3; i++) {
+        was[i] = r->item[keys[i]].text;
+        r->item[keys[i]].text = recipe_key_preset(keys[i]);
+    }
+    recipe_print(r, &t);
+    for (size_t i = 0; i < 3; i++) r->item[keys[i]].text = was[i];
+    const char *const copy = pool_copy(owner, t.bytes, t.n);
+    text_free(&t);
+    return copy;
+}
+
+/* Adds the values of more, row by row, as far as both go. */
+static void add_values(double *to, const double *more, size_t n) {
+    for (size_t i = 0; i < n; i++) to[i] += more[i];
+}
+
+static void add_run(run *to, const run *more) {
+    if (more->table.n_rows < to->table.n_rows) to->table.n_rows = more->table.n_rows;
+    for (size_t k = 0; k < to->table.n_columns; k++)
+        add_values(to->table.column[k], more->table.column[k], to->table.n_rows);
+    if (to->seconds) add_values(to->seconds, more->seconds, to->table.n_rows);
+    for (size_t k = 0; k < 2; k++)
+        if (to->step_rows[k] && more->step_rows[k]) add_values(to->step_rows[k], more->step_rows[k], to->table.n_rows);
+    to->n_seeds++;
+}
+
+static void divide(run *r) {
+    double *const others[] = {r->seconds, r->step_rows[0], r->step_rows[1]};
+    for (size_t i = 0; i < r->table.n_rows && r->n_seeds > 1; i++) {
+        for (size_t k = 0; k < r->table.n_columns; k++) r->table.column[k][i] /= (double)r->n_seeds;
+        for (size_t k = 0; k < 3; k++)
+            if (others[k]) others[k][i] /= (double)r->n_seeds;
+    }
+}
+
+/* Runs that differ by their seeds alone become the first of them, with the mean of their values. */
+static void merge_seeds(curves *c) {
+    const char *recipes[MAX_RUNS];
+    size_t      n = 0;
+    for (size_t i = 0; i < c->n_runs; i++) {
+        run *const        r = &c->runs[i];
+        const char *const mine = r->recipe.n_layers ? without_seed(&r->recipe, &c->owner) : r->path;
+        size_t            k = 0;
+        while (k < n && (strcmp(recipes[k], mine) != 0 || c->runs[k].table.n_columns != r->table.n_columns)) k++;
+        if (k < n) {
+            add_run(&c->runs[k], r);
+            recipe_free(&r->recipe);
+        } else {
+            recipes[n] = mine;
+            if (n < i) c->runs[n] = *r, *r = (run){0};
+            n++;
+        }
+    }
+    c->n_runs = n;
+    for (size_t i = 0; i < n; i++) divide(&c->runs[i]);
+}
+
 /* Legends say the run's name and in what its recipe differs. */
 static void name_runs(curves *c) {
     bool differ = false;
@@ -169,7 +218,10 @@ static void name_runs(curves *c) {
             if (k != KEY_train_threads && k != KEY_train_pictures && k != KEY_model_layers && key_differs(c, k))
                 add_key(&more, c, i, k);
         if (differ) add_layers(&more, c, i);
-        if (more.n) c->runs[i].label = pool_format(&c->owner, "%s: %s", c->runs[i].path, more.bytes);
+        if (c->runs[i].n_seeds > 1)
+            c->runs[i].label = pool_format(&c->owner, "%s, mean of %zu seeds", more.n ? more.bytes : c->runs[i].path,
+                                           c->runs[i].n_seeds);
+        else if (more.n) c->runs[i].label = pool_format(&c->owner, "%s: %s", c->runs[i].path, more.bytes);
         text_free(&more);
     }
 }
@@ -245,6 +297,11 @@ static const char *all_names(const curves *c, pool *owner) {
     text t = {0};
     for (size_t i = 0; i < c->n_runs && i < 6; i++) text_add(&t, "%s%s", i ? ", " : "", c->runs[i].path);
     if (c->n_runs > 6) text_add(&t, ", ... (%zu runs)", c->n_runs);
+    for (size_t i = 0; i < c->n_runs; i++)
+        if (c->runs[i].n_seeds > 1) {
+            text_add(&t, " and their other seeds");
+            break;
+        }
     const char *const copy = pool_copy(owner, t.bytes, t.n);
     text_free(&t);
     return copy;
@@ -387,21 +444,26 @@ static canvas *draw_standard(curves *c, bool svg) {
 
 /* --------------------------------------------------------------------- call */
 
-static canvas *draw(curves *c, const char *const *paths, const char *x, const char *y, bool svg) {
+static canvas *draw(curves *c, const char *const *paths, const char *x, const char *y, bool mean, bool svg) {
     for (size_t i = 0; i < c->n_runs; i++)
         if (!read_run(c, &c->runs[i], paths[i])) return NULL;
+    if (mean) merge_seeds(c);
+    if (c->n_runs > MAX_LINES)
+        return no_picture(c->error, LN_E_ARGUMENT, "%zu runs: %d at most fit on one plot", c->n_runs, MAX_LINES);
     c->x = x ? x : has_step_rows(c) || !any_has(c, "epoch") ? "step" : "epoch";
     if (!check_column(c, "x", c->x)) return NULL;
     name_runs(c);
     return y ? draw_columns(c, y, svg) : draw_standard(c, svg);
 }
 
-canvas *curves_draw(const char *const *paths, size_t n, const char *x, const char *y, bool svg, ln_error *error) {
-    if (n > MAX_RUNS) return no_picture(error, LN_E_ARGUMENT, "%zu runs: %d at most fit on one plot", n, MAX_RUNS);
+canvas *curves_draw(const char *const *paths, size_t n, const char *x, const char *y, bool mean, bool svg,
+                    ln_error *error) {
+    if (n > MAX_RUNS)
+        return no_picture(error, LN_E_ARGUMENT, "%zu runs: %d at most are read for one plot", n, MAX_RUNS);
     curves *const c = take(1, sizeof *c);
     c->n_runs = n;
     c->error = error;
-    canvas *const sheet = draw(c, paths, x, y, svg);
+    canvas *const sheet = draw(c, paths, x, y, mean, svg);
     for (size_t i = 0; i < n; i++) recipe_free(&c->runs[i].recipe);
     pool_free(&c->owner);
     free(c);

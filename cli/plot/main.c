@@ -36,6 +36,9 @@ static int plot_curves(const arguments *a) {
     ln_error          error = {0};
     pool              owner = {0};
     bool              svg;
+    const char *const seeds = argument(a, "seeds");
+    if (seeds && strcmp(seeds, "mean") != 0)
+        return say_usage(a->verb, "seeds=%s: must be mean, or left out for a curve of each run", seeds);
     if (argument(a, "image")) return say_usage(a->verb, "image= chooses what what=features draws"), STATUS_USAGE;
     for (size_t i = 0; i < a->n_words; i++)
         if (!is_run(a->words[i]))
@@ -48,8 +51,9 @@ static int plot_curves(const arguments *a) {
     const char *const folder = out ? NULL : pool_format(&owner, "%s/pictures", a->words[0]);
     const char *const path =
         out ? out : pool_format(&owner, "%s/%s.png", folder, a->n_words > 1 ? "comparison" : "curves");
-    canvas *const sheet = curves_draw(a->words, a->n_words, argument(a, "x"), argument(a, "y"), svg, &error);
-    const bool    good = keep(context, sheet, folder, path, &error);
+    canvas *const sheet =
+        curves_draw(a->words, a->n_words, argument(a, "x"), argument(a, "y"), seeds != NULL, svg, &error);
+    const bool good = keep(context, sheet, folder, path, &error);
     ln_context_free(context);
     pool_free(&owner);
     if (good) return STATUS_OK;
@@ -76,7 +80,7 @@ static bool draw_all(subject *s, const char *run, const char *out, ln_error *err
     pool              owner = {0};
     const char *const folder = out ? out : pool_format(&owner, "%s/pictures", run);
     ln_error          one = {0};
-    bool              good = keep(s->context, curves_draw(&run, 1, NULL, NULL, false, error), folder,
+    bool              good = keep(s->context, curves_draw(&run, 1, NULL, NULL, false, false, error), folder,
                                   pool_format(&owner, "%s/curves.png", folder), error);
     const bool        opened = subject_open(s, run, NULL, &one);
     if (!opened && good) *error = one;

@@ -46,8 +46,9 @@ typedef struct picture {
 extern const picture *const pictures[]; /* NULL-terminated */
 const picture *picture_find(const char *what);
 
-/* Curves of runs (or of one): x, y as the verb's keys, or NULL. */
-canvas *curves_draw(const char *const *runs, size_t n, const char *x, const char *y, bool svg, ln_error *error);
+/* Curves of runs (or of one): x, y as the verb's keys, or NULL; mean: one of all runs that differ by their seeds. */
+canvas *curves_draw(const char *const *runs, size_t n, const char *x, const char *y, bool mean, bool svg,
+                    ln_error *error);
 
 /* Why not, for several pictures: without images, or without labels. */
 const char *needs_images(const subject *s);

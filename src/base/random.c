@@ -7,6 +7,7 @@
 #include "base/random.h"
 
 #include "base/math.h"
+#include "linnet.h"
 
 #include <math.h>
 
@@ -51,6 +52,11 @@ static uint64_t random_u64(ln_random *random) {
 }
 
 double ln_random_uniform(ln_random *random) { return (double)(random_u64(random) >> 11) * 0x1p-53; }
+
+double ln_random_number(uint64_t seed, uint32_t stream, uint64_t i) {
+    ln_random random = ln_random_at(seed, LN_RANDOM_CALLER, stream, i);
+    return ln_random_uniform(&random);
+}
 
 /* √(-2 log u) · cos 2πv with u in (0, 1]; of the pair that two uniforms give, the sine is not used. */
 double ln_random_normal(ln_random *random) {

@@ -13,7 +13,8 @@ typedef enum ln_purpose {
     LN_RANDOM_LAYER,
     LN_RANDOM_CHECK,
     LN_RANDOM_DATA,
-    LN_RANDOM_AUGMENT
+    LN_RANDOM_AUGMENT,
+    LN_RANDOM_CALLER
 } ln_purpose;
 
 typedef struct ln_random { uint32_t key[2]; uint32_t counter[4]; uint32_t word[4]; unsigned used; } ln_random;

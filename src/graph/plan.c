@@ -261,11 +261,13 @@ static ln_status make(ln_model *model, const ln_plan_options *options, ln_plan *
     return status;
 }
 
-ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, ln_error *error) {
+ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, int *n_threads,
+                          ln_error *error) {
     ln_plan        *p;
     const ln_status status = make(model, options, &p, error);
     if (status != LN_OK) return status;
     *n_bytes = p->n_bytes;
+    if (n_threads) *n_threads = p->n_threads;
     ln_release(model->context, p);
     return LN_OK;
 }

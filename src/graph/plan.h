@@ -131,7 +131,8 @@ ln_status ln_plan_check_batch(const ln_model *model, size_t n, ln_error *error);
 ln_status ln_plan_new(ln_model *model, const ln_plan_options *options, ln_plan **plan, ln_error *error);
 void      ln_plan_free(ln_plan *plan);
 /* What ln_plan_new would hold, in bytes, exactly. */
-ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, ln_error *error);
+ln_status ln_plan_measure(ln_model *model, const ln_plan_options *options, size_t *n_bytes, int *n_threads,
+                          ln_error *error);
 
 /* Everything in the arena begins at a cache line. */
 static inline size_t ln_plan_round(size_t n_bytes) { return (n_bytes + 63) & ~(size_t)63; }

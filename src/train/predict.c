@@ -19,10 +19,10 @@ static ln_status plan_prediction(ln_model *model, size_t batch, ln_plan **plan, 
     ln_plan_options options = options_for(model, batch, false);
     options.image = batch <= IMAGE_BATCH;
     ln_status status =
-        plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
+        plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, NULL, error);
     if (status != LN_E_UNSUPPORTED || !options.image) return status;
     options.image = false;
-    return plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, error);
+    return plan ? ln_plan_new(model, &options, plan, error) : ln_plan_measure(model, &options, n_bytes, NULL, error);
 }
 
 ln_status ln_predict_measure(ln_model *model, size_t batch, size_t *n_bytes, ln_error *error) {

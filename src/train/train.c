@@ -267,7 +267,7 @@ ln_status ln_model_memory(const ln_model *model, size_t batch, const ln_train_op
     if (status == LN_OK) status = ln_predict_measure(writable, batch, &found.inference, error);
     if (status != LN_OK) return status;
     const ln_plan_options plan = plan_options(model, options, batch, optimizer, args);
-    status = ln_plan_measure(writable, &plan, &found.training, error);
+    status = ln_plan_measure(writable, &plan, &found.training, &found.training_threads, error);
     found.training += copy_bytes(model, options);
     if (status == LN_OK) *memory = found;
     return status;
