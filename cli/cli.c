@@ -39,6 +39,15 @@ int say_usage(const verb *v, const char *format, ...) {
 
 int say_error(const ln_error *error) { return say("%s", error->message); }
 
+bool fill_error(ln_error *error, ln_status status, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    vsnprintf(error->message, sizeof error->message, format, list);
+    va_end(list);
+    error->status = status;
+    return false;
+}
+
 const char *argument(const arguments *a, const char *key) {
     const size_t length = strlen(key);
     for (size_t i = a->n_own; i-- > 0;)
@@ -107,4 +116,11 @@ bool is_weights(const char *path) {
 const char *class_name(const ln_model *model, size_t i, pool *owner) {
     const char *const name = ln_model_class(model, i);
     return name ? name : pool_format(owner, "%zu", i);
+}
+
+size_t place_of_largest(const float *values, size_t n) {
+    size_t at = 0;
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[at]) at = i;
+    return at;
 }

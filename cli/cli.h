@@ -48,6 +48,9 @@ int say_usage(const verb *v, const char *format, ...) __attribute__((format(prin
 /* The library's message. */
 int say_error(const ln_error *error);
 
+/* Fills an error as the library does: one sentence. Returns false. */
+bool fill_error(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* The value of the verb's key, or NULL: the last one given. */
 const char *argument(const arguments *a, const char *key);
 bool        has_flag(const arguments *a, const char *flag);
@@ -71,5 +74,7 @@ bool   is_weights(const char *path);
 
 /* What output i stands for: its name in the weights, or its number. */
 const char *class_name(const ln_model *model, size_t i, pool *owner);
+/* Where the largest of n values is, the first of equals. n >= 1. */
+size_t place_of_largest(const float *values, size_t n);
 
 #endif

@@ -49,10 +49,8 @@ bool data_shape(const arguments *a, data_parts *parts, ln_error *error) {
     if (!wanted) return true;
     if (strspn(wanted, "0123456789x") != strlen(wanted) ||
         sscanf(wanted, "%9ux%9ux%9u%c", &c, &h, &w, &end) != 3) { /* NOLINT(cert-err34-c): nine digits fit */
-        error->status = LN_E_ARGUMENT;
-        snprintf(error->message, sizeof error->message,
-                 "shape=%.60s: must be channels x rows x columns, such as 1x28x28", wanted);
-        return false;
+        return fill_error(error, LN_E_ARGUMENT, "shape=%.60s: must be channels x rows x columns, such as 1x28x28",
+                          wanted);
     }
     return ln_data_reshape(parts->train, c, h, w, error) == LN_OK &&
            (!parts->test || ln_data_reshape(parts->test, c, h, w, error) == LN_OK);

@@ -44,16 +44,9 @@ typedef struct prediction {
     pool             owner;
 } prediction;
 
-static size_t largest(const float *values, size_t n) {
-    size_t at = 0;
-    for (size_t i = 1; i < n; i++)
-        if (values[i] > values[at]) at = i;
-    return at;
-}
-
 /* The class that an image's outputs say: the largest output, where there is one for each class. */
 static size_t said_by(const answers *a, const float *logits, const float *probabilities) {
-    return a->k == a->n_classes ? largest(logits, a->k) : largest(probabilities, a->n_classes);
+    return a->k == a->n_classes ? place_of_largest(logits, a->k) : place_of_largest(probabilities, a->n_classes);
 }
 
 /* Adds what member m says of the n images from row a->n on; votes[image][class] counts who says so. */
@@ -94,7 +87,7 @@ static bool ask_all(prediction *p, const ln_data *data, ln_error *error) {
     for (size_t i = 0; i < n && good; i++) {
         float *const shares = a->probabilities + (a->n + i) * a->n_classes;
         a->labels[a->n + i] =
-            (int64_t)(p->votes ? elect(p, votes + i * a->n_classes, shares) : largest(shares, a->n_classes));
+            (int64_t)(p->votes ? elect(p, votes + i * a->n_classes, shares) : place_of_largest(shares, a->n_classes));
     }
     free(votes);
     return good;
@@ -269,9 +262,8 @@ static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
     const bool square = c == 1 && h == w;
     if (p->prepares && square) return ln_data_from_photo(p->context, path, h, error);
     if (p->prepares) {
-        error->status = LN_E_SHAPE;
-        snprintf(error->message, sizeof error->message,
-                 "prepare=mnist makes square grey images, and the network takes %zux%zux%zu: leave it out", c, h, w);
+        fill_error(error, LN_E_SHAPE,
+                   "prepare=mnist makes square grey images, and the network takes %zux%zux%zu: leave it out", c, h, w);
         return NULL;
     }
     ln_data *const data = ln_data_from_picture(p->context, path, c, h, w, &looks_inverted, error);
@@ -319,10 +311,8 @@ static size_t pictures_in(const char *path, const char ***names, pool *owner) {
 }
 
 static bool refuse_image(const prediction *p, const char *name, size_t n, ln_error *error) {
-    error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "image=%zu: %.200s has %zu image%s, 0 to %zu", p->image, name, n,
-             n == 1 ? "" : "s", n - 1);
-    return false;
+    return fill_error(error, LN_E_ARGUMENT, "image=%zu: %.200s has %zu image%s, 0 to %zu", p->image, name, n,
+                      n == 1 ? "" : "s", n - 1);
 }
 
 /* "mnist:test" as "mnist_test", "x/test.csv" as "test": what its pictures are called; the path of a file that standard
@@ -367,9 +357,7 @@ static const char *spool(prediction *p, ln_error *error) {
     while (n > 0 && (n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
         if (write(file, bytes, (size_t)n) != n) n = -1;
     if (n == 0 && close(file) == 0) return path;
-    error->status = LN_E_IO;
-    snprintf(error->message, sizeof error->message, "standard input cannot be kept in %.200s: %s", path,
-             strerror(errno));
+    fill_error(error, LN_E_IO, "standard input cannot be kept in %.200s: %s", path, strerror(errno));
     if (file >= 0) unlink(path);
     return NULL;
 }
@@ -385,9 +373,7 @@ static bool predict_file(prediction *p, const char *name, const char *called, ln
     work_show(NULL, "predicting", n, n);
     if (n) return true;
     if (!p->prepares) return predict_set(p, name, error);
-    error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message,
-             "prepare=mnist is for photos, and %.200s is a set of images: leave it out", name);
+    fill_error(error, LN_E_ARGUMENT, "prepare=mnist is for photos, and %.200s is a set of images: leave it out", name);
     p->usage = true;
     return false;
 }
@@ -412,11 +398,10 @@ static bool agrees(prediction *p, const member *other, ln_error *error) {
     for (size_t i = 0; i < n && same; i++)
         same = strcmp(class_name(p->model, i, &p->owner), class_name(other->model, i, &p->owner)) == 0;
     if (same) return true;
-    error->status = LN_E_SHAPE;
-    snprintf(error->message, sizeof error->message,
-             "%.200s and %.200s cannot answer together: they take images of other shapes or tell other classes apart",
-             p->members[0].path, other->path);
-    return false;
+    return fill_error(
+        error, LN_E_SHAPE,
+        "%.200s and %.200s cannot answer together: they take images of other shapes or tell other classes apart",
+        p->members[0].path, other->path);
 }
 
 static bool load(prediction *p, const char *path, ln_error *error) {
@@ -441,11 +426,10 @@ static bool may_save(prediction *p, ln_error *error) {
     p->usage = !seen_may(p->save, error);
     if (p->usage) return false;
     if ((c == 1 || c == 3) && h * w > 1) return true;
-    error->status = LN_E_SHAPE;
-    snprintf(error->message, sizeof error->message,
-             "save=: the network takes %zux%zux%zu, and a picture has 1 or 3 channels and some pixels: leave it out", c,
-             h, w);
-    return false;
+    return fill_error(
+        error, LN_E_SHAPE,
+        "save=: the network takes %zux%zux%zu, and a picture has 1 or 3 channels and some pixels: leave it out", c, h,
+        w);
 }
 
 /* The weights first, then what they are asked about. */

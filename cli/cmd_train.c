@@ -146,13 +146,12 @@ static bool fits_memory(training *t, ln_error *error) {
     ln_memory              memory;
     if (ln_model_memory(t->model, wanted < n_images ? wanted : n_images, &train, &memory, error) != LN_OK) return false;
     if (memory.training <= machine) return true;
-    error->status = LN_E_MEMORY;
-    snprintf(error->message, sizeof error->message,
-             "%.200s: training in batches of %s takes %s of memory, and this machine has %s: make the batch or the "
-             "layers smaller (linnet info shows what they take)",
-             t->recipe.file, batch->text, text_bytes(&t->recipe.owner, memory.training),
-             text_bytes(&t->recipe.owner, machine));
-    return false;
+    return fill_error(
+        error, LN_E_MEMORY,
+        "%.200s: training in batches of %s takes %s of memory, and this machine has %s: make the batch or the "
+        "layers smaller (linnet info shows what they take)",
+        t->recipe.file, batch->text, text_bytes(&t->recipe.owner, memory.training),
+        text_bytes(&t->recipe.owner, machine));
 }
 
 /* Where weights=FILE is resumed, they are needed as long as there is no checkpoint. */
@@ -192,11 +191,9 @@ static bool look_back(training *t, ln_error *error) {
     if (access(t->run.checkpoint, F_OK) == 0) {
         if (ln_checkpoint_read(t->context, t->run.checkpoint, &t->found, error) != LN_OK) return false;
         if (t->found.n_own != sizeof t->kept / sizeof(double)) {
-            snprintf(error->message, sizeof error->message,
-                     "%.300s was not written by this version of linnet train: go on with the version that did",
-                     t->run.checkpoint);
-            error->status = LN_E_FORMAT;
-            return false;
+            return fill_error(error, LN_E_FORMAT,
+                              "%.300s was not written by this version of linnet train: go on with the version that did",
+                              t->run.checkpoint);
         }
         memcpy(&t->kept, t->found.own, sizeof t->kept);
     }

@@ -91,9 +91,7 @@ static void print_json(const ln_model *model, const ln_metrics *m, const uint64_
 static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
     if (ln_data_describe(data).has_labels) return true;
     pool owner = {0};
-    error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "%.200s has no labels to measure by: %s", name,
-             images_labels_place(name, &owner));
+    fill_error(error, LN_E_ARGUMENT, "%.200s has no labels to measure by: %s", name, images_labels_place(name, &owner));
     pool_free(&owner);
     return false;
 }
@@ -104,13 +102,11 @@ static bool fits_default(const arguments *a, const ln_model *model, const ln_dat
     size_t             c, h, w;
     ln_model_input_shape(model, &c, &h, &w);
     if (argument(a, "data") || (i.c == c && i.h == h && i.w == w)) return true;
-    error->status = LN_E_SHAPE;
-    snprintf(
-        error->message, sizeof error->message,
+    return fill_error(
+        error, LN_E_SHAPE,
         "%.200s takes images of %zux%zux%zu, and without data= those of mnist:test are taken, which are %zux%zux%zu; "
         "say which it is measured on: data=IMAGES (see linnet help images)",
         a->words[0], c, h, w, i.c, i.h, i.w);
-    return false;
 }
 
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {

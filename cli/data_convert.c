@@ -59,11 +59,8 @@ static bool convert(const conversion *c, ln_context *context, data_parts *parts,
     interrupt_listen(); /* half a folder is taken away */
     if (!open_parts(c, context, parts, error) || !data_shape(c->arguments, parts, error)) return false;
     if (parts->test && c->n_rows) {
-        error->status = LN_E_ARGUMENT;
-        snprintf(error->message, sizeof error->message,
-                 "rows=%s: %.200s has training and test images: say which by split=", argument(c->arguments, "rows"),
-                 c->from);
-        return false;
+        return fill_error(error, LN_E_ARGUMENT, "rows=%s: %.200s has training and test images: say which by split=",
+                          argument(c->arguments, "rows"), c->from);
     }
     if (!keep(c, parts->train, error) || (parts->test && !keep(c, parts->test, error))) return false;
     if (ln_data_write(context, c->to, parts->train, parts->test, error) != LN_OK) return false;

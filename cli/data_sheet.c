@@ -29,12 +29,11 @@ bool data_sheet(ln_context *context, const char *path, const data_stats *s, ln_e
     const size_t              n_rows = i->has_labels ? s->n_present : (n + PER_ROW - 1) / PER_ROW;
     sheet                     t = {0};
     if (i->h * i->w == 1) {
-        error->status = LN_E_ARGUMENT;
-        snprintf(error->message, sizeof error->message,
-                 "sheet=%.200s: images of %zux1x1 are no pictures: give the rows and columns that they have by "
-                 "shape=, such as shape=1x28x28",
-                 path, i->c);
-        return false;
+        return fill_error(
+            error, LN_E_ARGUMENT,
+            "sheet=%.200s: images of %zux1x1 are no pictures: give the rows and columns that they have by "
+            "shape=, such as shape=1x28x28",
+            path, i->c);
     }
     bool good = sheet_new(&t, s->data, n_rows, PER_ROW, i->has_labels, error);
     if (good && i->has_labels) draw_classes(&t, s);

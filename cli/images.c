@@ -103,14 +103,10 @@ bool images_label(const ln_data *data, const char *word, int *label, ln_error *e
     if (n == 0) return true;
     if (length <= 3 && strspn(word, "0123456789") == length) return *label = (int)strtoul(word, NULL, 10), true;
     const char *const first = ln_data_class_name(data, 0), *const last = ln_data_class_name(data, n - 1);
-    error->status = LN_E_ARGUMENT;
     if (first && last)
-        snprintf(error->message, sizeof error->message,
-                 "classes: there is no class '%.60s'; the data have %.60s to %.60s", word, first, last);
-    else
-        snprintf(error->message, sizeof error->message, "classes: there is no class '%.60s'; the data have 0 to %d",
-                 word, n - 1);
-    return false;
+        return fill_error(error, LN_E_ARGUMENT, "classes: there is no class '%.60s'; the data have %.60s to %.60s",
+                          word, first, last);
+    return fill_error(error, LN_E_ARGUMENT, "classes: there is no class '%.60s'; the data have 0 to %d", word, n - 1);
 }
 
 const char *images_labels_place(const char *name, pool *owner) {
@@ -137,12 +133,11 @@ static bool keep_named(ln_data *data, const ln_model *model, ln_error *error) {
         for (int k = 0; k < n_classes && ln_model_class(model, i); k++)
             if (strcmp(ln_data_class_name(data, k), ln_model_class(model, i)) == 0) labels[i] = k;
         if (labels[i] < 0) {
-            error->status = LN_E_ARGUMENT;
-            snprintf(error->message, sizeof error->message,
-                     "the network tells the class '%.100s', and the images have none of that name (they have '%.100s' "
-                     "first): their folders must be called as those it was trained on",
-                     ln_model_class(model, i) ? ln_model_class(model, i) : "", ln_data_class_name(data, 0));
-            return false;
+            return fill_error(
+                error, LN_E_ARGUMENT,
+                "the network tells the class '%.100s', and the images have none of that name (they have '%.100s' "
+                "first): their folders must be called as those it was trained on",
+                ln_model_class(model, i) ? ln_model_class(model, i) : "", ln_data_class_name(data, 0));
         }
         same = same && labels[i] == (int)i;
     }

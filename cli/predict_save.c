@@ -1,6 +1,8 @@
 /* predict_save.c: what a network saw, as pictures in a folder. */
 #include "predict_save.h"
 
+#include "cli.h"
+
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -39,12 +41,11 @@ bool seen_may(const char *folder, ln_error *error) {
         n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     if (dir) closedir(dir);
     if (n == 0) return true;
-    error->status = LN_E_ARGUMENT;
-    snprintf(error->message, sizeof error->message,
-             "save=%.300s: the folder is there and not empty, and its files would be mixed with new ones: name another "
-             "one, or remove it",
-             folder);
-    return false;
+    return fill_error(
+        error, LN_E_ARGUMENT,
+        "save=%.300s: the folder is there and not empty, and its files would be mixed with new ones: name another "
+        "one, or remove it",
+        folder);
 }
 
 static void *grown(void *memory, size_t n, size_t size) {

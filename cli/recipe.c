@@ -1,5 +1,7 @@
 /* recipe.c: from YAML to checked values, and back to YAML. What values there are says recipe_types.c. */
 #include "recipe_internal.h"
+
+#include "cli.h"
 #include "tree.h"
 
 #include <errno.h>
@@ -205,8 +207,7 @@ bool recipe_read(recipe *r, const char *path, const char *const *overrides, size
     size_t     n = file ? fread(bytes, 1, TREE_MAX_BYTES + 1, file) : 0;
     const bool bad = !file || ferror(file);
     if (bad) {
-        snprintf(error->message, sizeof error->message, "cannot read the recipe %.300s: %s", path, strerror(errno));
-        error->status = LN_E_IO;
+        fill_error(error, LN_E_IO, "cannot read the recipe %.300s: %s", path, strerror(errno));
     }
     if (file) fclose(file);
     const bool good = !bad && recipe_parse(r, path, bytes, n, overrides, n_overrides, error);

@@ -1,23 +1,14 @@
 /* results.c: results.csv as columns of numbers. */
 #include "results.h"
 
+#include "cli.h"
+
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bool fail(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static bool fail(ln_error *error, ln_status status, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vsnprintf(error->message, sizeof error->message, format, list);
-    va_end(list);
-    error->status = status;
-    return false;
-}
 
 /* A place in the bytes. */
 typedef struct reader {
@@ -54,13 +45,13 @@ static bool read_heading(results *t, reader *r, pool *owner) {
         size_t      n;
         const char *name = next_cell(r, &n);
         if (n == 0 || n > 60 || strchr("+-.0123456789", *name) || !text_is_utf8(name, n))
-            return fail(
+            return fill_error(
                 r->error, LN_E_FORMAT,
                 "%.200s:1: '%.*s' is no name of a column: the first line must name them, as that of results.csv "
                 "does",
                 r->path, (int)(n < 60 ? n : 60), name);
         if (t->n_columns == RESULTS_MAX_COLUMNS)
-            return fail(r->error, LN_E_FORMAT, "%.200s:1: more than %d columns", r->path, RESULTS_MAX_COLUMNS);
+            return fill_error(r->error, LN_E_FORMAT, "%.200s:1: more than %d columns", r->path, RESULTS_MAX_COLUMNS);
         t->name[t->n_columns++] = pool_copy(owner, name, n);
     } while (step_comma(r));
     step_line(r);
@@ -88,14 +79,14 @@ static bool read_row(results *t, reader *r) {
         const char *const cell = next_cell(r, &n);
         double            value;
         if (k < t->n_columns && !read_number(cell, n, &value))
-            return fail(r->error, LN_E_FORMAT, "%.200s:%zu: '%.*s' in column %s is no number", r->path, r->line,
-                        (int)(n < 40 ? n : 40), cell, t->name[k]);
+            return fill_error(r->error, LN_E_FORMAT, "%.200s:%zu: '%.*s' in column %s is no number", r->path, r->line,
+                              (int)(n < 40 ? n : 40), cell, t->name[k]);
         if (k < t->n_columns) t->column[k][t->n_rows] = value;
         k++;
     } while (step_comma(r));
     if (k != t->n_columns)
-        return fail(r->error, LN_E_FORMAT, "%.200s:%zu: %zu value%s, where the heading names %zu column%s", r->path,
-                    r->line, k, k == 1 ? "" : "s", t->n_columns, t->n_columns == 1 ? "" : "s");
+        return fill_error(r->error, LN_E_FORMAT, "%.200s:%zu: %zu value%s, where the heading names %zu column%s",
+                          r->path, r->line, k, k == 1 ? "" : "s", t->n_columns, t->n_columns == 1 ? "" : "s");
     t->n_rows++;
     step_line(r);
     return true;
@@ -105,13 +96,13 @@ bool results_parse(results *t, pool *owner, const char *path, const char *bytes,
     reader r = {.path = path, .at = bytes, .end = bytes + n, .line = 1, .error = error};
     *t = (results){0};
     if (n == 0)
-        return fail(error, LN_E_FORMAT, "%.200s is empty: a results.csv has a heading and a row an epoch", path);
+        return fill_error(error, LN_E_FORMAT, "%.200s is empty: a results.csv has a heading and a row an epoch", path);
     if (!read_heading(t, &r, owner)) return false;
     size_t n_lines = 1;
     for (const char *s = r.at; s < r.end; s++) n_lines += *s == '\n';
     if (n_lines * t->n_columns > RESULTS_MAX_BYTES) /* short rows cannot ask for more than long ones */
-        return fail(error, LN_E_FORMAT, "%.200s has %zu lines of %zu columns, more than %d numbers", path, n_lines,
-                    t->n_columns, RESULTS_MAX_BYTES);
+        return fill_error(error, LN_E_FORMAT, "%.200s has %zu lines of %zu columns, more than %d numbers", path,
+                          n_lines, t->n_columns, RESULTS_MAX_BYTES);
     for (size_t k = 0; k < t->n_columns; k++) t->column[k] = pool_take(owner, n_lines * sizeof(double));
     while (r.at < r.end)
         if (*r.at == '\r') r.at++;
@@ -124,10 +115,10 @@ char *results_file(pool *owner, const char *path, size_t max, size_t *n, ln_erro
     struct stat st;
     FILE       *file = stat(path, &st) == 0 ? fopen(path, "rb") : NULL;
     char       *bytes = NULL;
-    if (!file) fail(error, LN_E_IO, "cannot read %.300s: %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) fail(error, LN_E_IO, "cannot read %.300s: it is no file", path);
+    if (!file) fill_error(error, LN_E_IO, "cannot read %.300s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode)) fill_error(error, LN_E_IO, "cannot read %.300s: it is no file", path);
     else if ((unsigned long long)st.st_size > max)
-        fail(error, LN_E_FORMAT, "%.300s is larger than %zu bytes", path, max);
+        fill_error(error, LN_E_FORMAT, "%.300s is larger than %zu bytes", path, max);
     else {
         bytes = pool_take(owner, (size_t)st.st_size + 1);
         *n = fread(bytes, 1, (size_t)st.st_size, file);

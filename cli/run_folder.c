@@ -16,9 +16,7 @@
 #include <unistd.h>
 
 static bool fail_io(ln_error *error, const char *what, const char *path) {
-    snprintf(error->message, sizeof error->message, "cannot %s %.300s: %s", what, path, strerror(errno));
-    error->status = LN_E_IO;
-    return false;
+    return fill_error(error, LN_E_IO, "cannot %s %.300s: %s", what, path, strerror(errno));
 }
 
 bool run_folder_parents(const char *path, ln_error *error) {
@@ -72,10 +70,7 @@ static bool make_named(run_folder *run, const char *project, const char *name, l
         return true;
     }
     if (errno != EEXIST) return fail_io(error, "make the folder", path);
-    snprintf(error->message, sizeof error->message, "%.300s is there already: choose another name=, or remove it first",
-             path);
-    error->status = LN_E_IO;
-    return false;
+    return fill_error(error, LN_E_IO, "%.300s is there already: choose another name=, or remove it first", path);
 }
 
 static const char heading[] = "epoch,step,seconds,lr,train_loss,train_accuracy,val_loss,val_accuracy,test_loss,"
@@ -88,10 +83,8 @@ static bool lock(const run_folder *run, ln_error *error) {
         if (flock(run->csv, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
         nanosleep(&moment, NULL);
     }
-    snprintf(error->message, sizeof error->message,
-             "%.300s is being written by another process: wait until that ends, or end it first", run->path);
-    error->status = LN_E_IO;
-    return false;
+    return fill_error(error, LN_E_IO,
+                      "%.300s is being written by another process: wait until that ends, or end it first", run->path);
 }
 
 static bool open_results(run_folder *run, ln_error *error) {

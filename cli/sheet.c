@@ -1,7 +1,7 @@
 /* sheet.c: a picture of many images side by side. */
 #include "sheet.h"
 
-#include "text.h"
+#include "cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +27,9 @@ bool sheet_new(sheet *s, const ln_data *data, size_t n_rows, size_t n_columns, b
                  .picture_h = GAP + n_rows * (cell_h + GAP),
                  .picture_w = margin + n_columns * (info.w * zoom + GAP)};
     if ((double)s->picture_h * (double)s->picture_w > MOST_PIXELS) {
-        error->status = LN_E_SHAPE;
-        snprintf(error->message, sizeof error->message,
-                 "a sheet of %zu x %zu images of %zux%zu has more than %d pixels; show fewer or smaller ones", n_rows,
-                 n_columns, info.h, info.w, MOST_PIXELS);
-        return false;
+        return fill_error(error, LN_E_SHAPE,
+                          "a sheet of %zu x %zu images of %zux%zu has more than %d pixels; show fewer or smaller ones",
+                          n_rows, n_columns, info.h, info.w, MOST_PIXELS);
     }
     s->pixels = take(s->picture_h * s->picture_w, s->c);
     memset(s->pixels, 255, s->picture_h * s->picture_w * s->c);
@@ -49,7 +47,7 @@ void sheet_put(sheet *s, const ln_data *data, size_t i, double low, double high,
     const ln_data_info info = ln_data_describe(data);
     const void *const  image = ln_data_image(data, i);
     const size_t       top = GAP + row * (s->cell_h + GAP), left = s->margin + column * (s->w + GAP);
-    const size_t       n_mixed = s->c == 1 ? info.c : 1; /* channels of the image for one of the sheet */
+    const size_t       n_mixed = s->c == 1 && info.c > 1 ? info.c : 1; /* channels of the image for one of the sheet */
     for (size_t c = 0; c < s->c; c++)
         for (size_t y = 0; y < s->h; y++)
             for (size_t x = 0; x < s->w; x++) {

@@ -49,9 +49,9 @@ static bool open_partial(download_state *d, ln_error *error) {
         struct stat here, there;
         d->fd = open(d->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (d->fd < 0 || fstat(d->fd, &here))
-            return fetch_fail(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(errno));
+            return fill_error(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(errno));
         if (flock(d->fd, LOCK_EX | LOCK_NB))
-            return fetch_fail(error, LN_E_IO, "%.300s is being fetched by another process: wait for it", d->path);
+            return fill_error(error, LN_E_IO, "%.300s is being fetched by another process: wait for it", d->path);
         if (stat(d->part, &there) == 0 && there.st_ino == here.st_ino && there.st_dev == here.st_dev) {
             d->n_have = (uint64_t)here.st_size;
             return true;
@@ -77,7 +77,7 @@ static bool is_length(const ln_set_file *file, uint64_t n_bytes) {
 static outcome check(download_state *d, ln_error *error) {
     char sum[SUM_TEXT];
     if (!stored_sum(d->fd, sum)) {
-        fetch_fail(error, LN_E_IO, "cannot read %.300s: %s", d->part, strerror(errno));
+        fill_error(error, LN_E_IO, "cannot read %.300s: %s", d->part, strerror(errno));
         return ENDED;
     }
     if (stored_is_form(d->file, sum)) return stored_place(d->fd, d->part, d->path, error) ? GOT : ENDED;
@@ -202,13 +202,13 @@ static CURLcode transfer(download_state *d, const char *url) {
 /* A transfer that did not end well. */
 static outcome explain(download_state *d, CURLcode code, long status, ln_error *error) {
     if (*d->fetching->stop) {
-        fetch_fail(error, LN_E_INTERRUPTED,
+        fill_error(error, LN_E_INTERRUPTED,
                    "interrupted: %ju bytes are kept in %.300s; the same command goes on from there",
                    (uintmax_t)d->n_have, d->part);
         return ENDED;
     }
     if (d->write_error) {
-        fetch_fail(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(d->write_error));
+        fill_error(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(d->write_error));
         return ENDED;
     }
     d->reason = d->too_long     ? pool_format(d->owner, "it sends more than %ju bytes", (uintmax_t)d->n_most)
@@ -271,12 +271,12 @@ static const char *host_of(const char *url, pool *owner) {
 static bool fail_all(const download_state *d, bool reached, const char *reasons, ln_error *error) {
     const fetching *const f = d->fetching;
     if (!reached)
-        return fetch_fail(error, LN_E_IO,
+        return fill_error(error, LN_E_IO,
                           "%s: no network: none of its mirrors can be reached (%.100s): put %s of %s into %.120s, and "
                           "run this again; LINNET_MIRROR names a mirror of your own",
                           f->set->name, d->reason, f->set->member[0].name ? d->file->name : "the four files",
                           f->set->mirror[0], f->folder);
-    return fetch_fail(error, LN_E_IO, "%s: no mirror gives %s: try again later, or put it into %.120s by hand (%s)",
+    return fill_error(error, LN_E_IO, "%s: no mirror gives %s: try again later, or put it into %.120s by hand (%s)",
                       f->set->name, d->file->name, f->folder, reasons);
 }
 

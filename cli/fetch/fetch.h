@@ -15,9 +15,6 @@ typedef struct fetching {
     const volatile sig_atomic_t *stop; /* set by Ctrl-C */
 } fetching;
 
-/* Fills error and returns false. */
-bool fetch_fail(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 /* All of the set, with a line on standard output for each file. */
 bool fetch_set(const fetching *f, ln_error *error);
 

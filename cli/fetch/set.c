@@ -2,19 +2,9 @@
 #include "fetch.h"
 #include "progress.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-bool fetch_fail(ln_error *error, ln_status status, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    error->status = status;
-    vsnprintf(error->message, sizeof error->message, format, list);
-    va_end(list);
-    return false;
-}
 
 /* "train-images-idx3-ubyte.gz  9.27 MiB from URL, 3.1 MB/s" */
 static void print_got(const char *path, const char *name, const char *from, double seconds, pool *owner) {

@@ -46,7 +46,7 @@ stored stored_look(const char *path, const ln_set_file *file) {
 bool stored_make_folder(const char *path, ln_error *error) {
     char part[PATH_MAX];
     if (snprintf(part, sizeof part, "%s", path) >= PATH_MAX)
-        return fetch_fail(error, LN_E_IO, "%.300s: the path is too long: choose another folder by to=", path);
+        return fill_error(error, LN_E_IO, "%.300s: the path is too long: choose another folder by to=", path);
     for (char *slash = part; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         if (mkdir(part, 0777) && errno != EEXIST) break; /* what matters is whether the whole can be made */
@@ -54,7 +54,7 @@ bool stored_make_folder(const char *path, ln_error *error) {
     }
     struct stat st;
     if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))) return true;
-    return fetch_fail(error, LN_E_IO, "cannot make the folder %.300s: %s: choose another by to=", path,
+    return fill_error(error, LN_E_IO, "cannot make the folder %.300s: %s: choose another by to=", path,
                       strerror(errno));
 }
 
@@ -72,5 +72,5 @@ static bool sync_folder_of(const char *path) {
 
 bool stored_place(int fd, const char *part, const char *path, ln_error *error) {
     if (fsync(fd) == 0 && rename(part, path) == 0 && sync_folder_of(path)) return true;
-    return fetch_fail(error, LN_E_IO, "cannot write %.300s: %s", path, strerror(errno));
+    return fill_error(error, LN_E_IO, "cannot write %.300s: %s", path, strerror(errno));
 }

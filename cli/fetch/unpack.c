@@ -40,7 +40,7 @@ static bool is_length(const ln_set_member *m, uint64_t n_bytes) {
 }
 
 static bool damaged(const unpacking *u, const char *reason, ln_error *error) {
-    return fetch_fail(error, LN_E_FORMAT, "%s: %s: remove it, and fetch it again", u->archive, reason);
+    return fill_error(error, LN_E_FORMAT, "%s: %s: remove it, and fetch it again", u->archive, reason);
 }
 
 static bool write_all(int fd, const char *bytes, size_t n) {
@@ -59,7 +59,7 @@ static bool copy_entry(unpacking *u, int fd, const char *part, ln_error *error) 
         const char *reason;
         if (!tar_read(&u->tar, bytes, sizeof bytes, &n, &reason)) return damaged(u, reason, error);
         if (!write_all(fd, bytes, n))
-            return fetch_fail(error, LN_E_IO, "cannot write %.300s: %s", part, strerror(errno));
+            return fill_error(error, LN_E_IO, "cannot write %.300s: %s", part, strerror(errno));
     }
     return true;
 }
@@ -68,7 +68,7 @@ static bool take_member(unpacking *u, size_t i, ln_error *error) {
     const char *const path = path_of(u->fetching, i, "", u->owner);
     const char *const part = path_of(u->fetching, i, ".part", u->owner);
     const int         fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) return fetch_fail(error, LN_E_IO, "cannot write %.300s: %s", part, strerror(errno));
+    if (fd < 0) return fill_error(error, LN_E_IO, "cannot write %.300s: %s", part, strerror(errno));
     const bool good = copy_entry(u, fd, part, error) && stored_place(fd, part, path, error);
     close(fd);
     if (!good) unlink(part);
@@ -92,7 +92,7 @@ static bool unpack_members(unpacking *u, ln_error *error) {
     tar_result          result;
     while ((result = tar_next(&u->tar, &entry, &reason)) == TAR_ENTRY) {
         const size_t i = find_member(set, entry.name);
-        if (*u->fetching->stop) return fetch_fail(error, LN_E_INTERRUPTED, "interrupted: the same command goes on");
+        if (*u->fetching->stop) return fill_error(error, LN_E_INTERRUPTED, "interrupted: the same command goes on");
         if (i == LN_SET_MEMBERS) continue;
         if (!entry.is_file || u->done[i] || !is_length(&set->member[i], entry.n_bytes))
             return damaged(u, pool_format(u->owner, "its %s is not the file that it should be", entry.name), error);
@@ -109,7 +109,7 @@ bool unpack(const fetching *f, const char *archive, pool *owner, ln_error *error
     for (size_t i = 0; i < LN_SET_MEMBERS && f->set->member[i].name; i++)
         u.tar.n_most += f->set->member[i].n_bytes ? f->set->member[i].n_bytes : LN_SET_SMALL;
     const gzFile file = gzopen(archive, "rb");
-    if (!file) return fetch_fail(error, LN_E_IO, "cannot open %.300s: %s", archive, strerror(errno));
+    if (!file) return fill_error(error, LN_E_IO, "cannot open %.300s: %s", archive, strerror(errno));
     u.tar.user = file;
     const bool good = unpack_members(&u, error);
     gzclose(file);

@@ -50,7 +50,7 @@ static bool read_run(curves *c, run *r, const char *path) {
     r->n_seeds = 1;
     if (!results_read(&r->table, &c->owner, pool_format(&c->owner, "%s/results.csv", path), c->error)) return false;
     if (r->table.n_rows == 0) {
-        no_picture(c->error, LN_E_FORMAT,
+        fill_error(c->error, LN_E_FORMAT,
                    "%.200s/results.csv has no rows yet: there is nothing to draw before the first "
                    "epoch is measured",
                    path);
@@ -281,10 +281,10 @@ static bool check_column(const curves *c, const char *key, const char *name) {
         const run *const r = &c->runs[i];
         pool             owner = {0};
         if (!results_column(&r->table, name))
-            no_picture(c->error, LN_E_ARGUMENT, "%s=%.60s: %.120s/results.csv has no such column, but %.200s", key,
+            fill_error(c->error, LN_E_ARGUMENT, "%s=%.60s: %.120s/results.csv has no such column, but %.200s", key,
                        name, r->path, results_names(&r->table, &owner));
         else if (!column(r, name))
-            no_picture(c->error, LN_E_ARGUMENT, "%s=%.60s: that column of %.120s/results.csv holds no number", key,
+            fill_error(c->error, LN_E_ARGUMENT, "%s=%.60s: that column of %.120s/results.csv holds no number", key,
                        name, r->path);
         else continue;
         pool_free(&owner);
@@ -332,11 +332,13 @@ static canvas *draw_columns(curves *c, const char *y, bool svg) {
     size_t      n_columns = 0;
     char       *save = NULL;
     for (char *w = strtok_r(pool_copy(&c->owner, y, strlen(y)), ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-        if (n_columns == MAX_Y) return no_picture(c->error, LN_E_ARGUMENT, "y=%.100s: more than %d columns", y, MAX_Y);
+        if (n_columns == MAX_Y)
+            return fill_error(c->error, LN_E_ARGUMENT, "y=%.100s: more than %d columns", y, MAX_Y), NULL;
         if (!check_column(c, "y", w)) return NULL;
         columns[n_columns++] = w;
     }
-    if (n_columns == 0) return no_picture(c->error, LN_E_ARGUMENT, "y=: the columns to draw, such as y=train_loss");
+    if (n_columns == 0)
+        return fill_error(c->error, LN_E_ARGUMENT, "y=: the columns to draw, such as y=train_loss"), NULL;
     series *const s = pool_take(&c->owner, c->n_runs * n_columns * sizeof *s);
     const size_t  n = make_series(c, columns, n_columns, s);
     const labels  first = words_of(columns[0], &c->owner);
@@ -421,10 +423,11 @@ static canvas *draw_standard(curves *c, bool svg) {
         {pool_format(&c->owner, "%s accuracy", word), "accuracy", {a, b}, true},
     };
     if (!any_has(c, "train_loss") || !any_has(c, "train_accuracy"))
-        return no_picture(c->error, LN_E_FORMAT,
+        return fill_error(c->error, LN_E_FORMAT,
                           "%.120s/results.csv has no numbers in the columns train_loss and train_accuracy: choose "
                           "others by y=",
-                          c->runs[0].path);
+                          c->runs[0].path),
+               NULL;
     series *const names = pool_take(&c->owner, c->n_runs * sizeof *names);
     for (size_t i = 0; i < c->n_runs; i++) names[i] = (series){.name = c->runs[i].label, .style = i};
     canvas      *measure = canvas_new(1, 1, true);
@@ -449,7 +452,7 @@ static canvas *draw(curves *c, const char *const *paths, const char *x, const ch
         if (!read_run(c, &c->runs[i], paths[i])) return NULL;
     if (mean) merge_seeds(c);
     if (c->n_runs > MAX_LINES)
-        return no_picture(c->error, LN_E_ARGUMENT, "%zu runs: %d at most fit on one plot", c->n_runs, MAX_LINES);
+        return fill_error(c->error, LN_E_ARGUMENT, "%zu runs: %d at most fit on one plot", c->n_runs, MAX_LINES), NULL;
     c->x = x ? x : has_step_rows(c) || !any_has(c, "epoch") ? "step" : "epoch";
     if (!check_column(c, "x", c->x)) return NULL;
     name_runs(c);
@@ -459,7 +462,7 @@ static canvas *draw(curves *c, const char *const *paths, const char *x, const ch
 canvas *curves_draw(const char *const *paths, size_t n, const char *x, const char *y, bool mean, bool svg,
                     ln_error *error) {
     if (n > MAX_RUNS)
-        return no_picture(error, LN_E_ARGUMENT, "%zu runs: %d at most are read for one plot", n, MAX_RUNS);
+        return fill_error(error, LN_E_ARGUMENT, "%zu runs: %d at most are read for one plot", n, MAX_RUNS), NULL;
     curves *const c = take(1, sizeof *c);
     c->n_runs = n;
     c->error = error;

@@ -114,7 +114,7 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     const size_t n_layers = ln_model_layer_count(s->model), n = ln_data_describe(s->images).n;
     const size_t n_rows = n_layers + 1 < MOST_ROWS ? n_layers + 1 : MOST_ROWS;
     if (s->image >= n)
-        return no_picture(error, LN_E_ARGUMENT, "image=%zu: there are %zu images, 0 to %zu", s->image, n, n - 1);
+        return fill_error(error, LN_E_ARGUMENT, "image=%zu: there are %zu images, 0 to %zu", s->image, n, n - 1), NULL;
     ln_trace *const trace = ln_trace_new(s->model, s->images, s->image, 1, false, error);
     if (!trace) return NULL;
     pool      owner = {0};

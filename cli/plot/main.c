@@ -17,7 +17,7 @@ static bool check_out(const verb *v, const char *out, bool *svg) {
 
 static bool make_folder(const char *path, ln_error *error) {
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
-    no_picture(error, LN_E_IO, "cannot make the folder %.300s: %s", path, strerror(errno));
+    fill_error(error, LN_E_IO, "cannot make the folder %.300s: %s", path, strerror(errno));
     return false;
 }
 
@@ -67,9 +67,9 @@ static bool draw_one(const subject *s, const picture *p, const char *out, bool s
     const char *const reason = p->refuse(s), *const folder = out ? NULL : s->pictures;
     const char *const path =
         out ? out : pool_format(&owner, "%s%s%s.png", folder ? folder : "", folder ? "/" : "", p->what);
-    canvas *const sheet = reason ? no_picture(error, LN_E_ARGUMENT, "what=%s: %s has nothing to draw: %s", p->what,
-                                              subject_name(s), reason)
-                                 : p->draw(s, svg, error);
+    if (reason)
+        fill_error(error, LN_E_ARGUMENT, "what=%s: %s has nothing to draw: %s", p->what, subject_name(s), reason);
+    canvas *const sheet = reason ? NULL : p->draw(s, svg, error);
     const bool    good = keep(s->context, sheet, folder, path, error);
     pool_free(&owner);
     return good;

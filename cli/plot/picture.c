@@ -2,7 +2,6 @@
 #include "picture.h"
 #include "images.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,15 +16,6 @@ const picture *const pictures[] = {
 const picture *picture_find(const char *what) {
     for (size_t i = 0; pictures[i]; i++)
         if (strcmp(pictures[i]->what, what) == 0) return pictures[i];
-    return NULL;
-}
-
-canvas *no_picture(ln_error *error, ln_status status, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vsnprintf(error->message, sizeof error->message, format, list);
-    va_end(list);
-    error->status = status;
     return NULL;
 }
 

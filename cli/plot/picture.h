@@ -66,7 +66,4 @@ const char *layer_words(const ln_layer_info *layer, pool *owner);
 /* A bar that says what two_sided_color means, ±most. */
 void two_sided_key(canvas *c, double x, double y, const char *words);
 
-/* Fills the error. Returns NULL, for drawing functions. */
-canvas *no_picture(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 #endif

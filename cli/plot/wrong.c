@@ -10,13 +10,6 @@ typedef struct mistake {
     float  probability;
 } mistake;
 
-static size_t largest(const float *values, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (values[i] > values[best]) best = i;
-    return best;
-}
-
 /* Puts it in its place among the n surest; the number of these. */
 static size_t keep(mistake *list, size_t n, mistake m) {
     if (n == MOST && m.probability <= list[n - 1].probability) return n;
@@ -32,7 +25,7 @@ static size_t find(const subject *s, const float *probabilities, mistake *list, 
     *n_wrong = 0;
     for (size_t i = 0; i < n; i++) {
         const float *const p = probabilities + i * k;
-        const size_t       answer = largest(p, k), label = (size_t)ln_data_label(s->images, i);
+        const size_t       answer = place_of_largest(p, k), label = (size_t)ln_data_label(s->images, i);
         if (answer == label) continue;
         ++*n_wrong;
         kept = keep(list, kept, (mistake){i, label, answer, p[answer]});

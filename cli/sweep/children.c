@@ -50,7 +50,7 @@ static bool clear_beginning(const char *folder, ln_error *error) {
     run_folder_sweep(weights);
     rmdir(weights);
     const bool good = rmdir(folder) == 0 ||
-                      sweep_fail(error, LN_E_IO, "%.300s is in the way of this run: %s", folder, strerror(errno));
+                      fill_error(error, LN_E_IO, "%.300s is in the way of this run: %s", folder, strerror(errno));
     pool_free(&owner);
     return good;
 }
@@ -66,7 +66,7 @@ static bool has_begun(const sweep_run *r, const char *folder, bool *begun, ln_er
         recipe there = {0};
         good = recipe_read(&there, file, NULL, 0, error);
         if (good && strcmp(sweep_resolved(&there, &owner), r->recipe) != 0)
-            good = sweep_fail(error, LN_E_ARGUMENT, "%.300s is a run of another recipe: move it away", folder);
+            good = fill_error(error, LN_E_ARGUMENT, "%.300s is a run of another recipe: move it away", folder);
         recipe_free(&there);
     } else if (lstat(folder, &st) == 0) {
         good = clear_beginning(folder, error);
@@ -115,14 +115,14 @@ static bool start(work *w, child *c, size_t run, bool begun) {
     bool               good = true;
     const int          log = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (!path)
-        good = sweep_fail(w->error, LN_E_IO,
+        good = fill_error(w->error, LN_E_IO,
                           "the command linnet is missing, which trains: it belongs beside linnet-sweep, "
                           "or into bin of its folder");
-    else if (log < 0) good = sweep_fail(w->error, LN_E_IO, "cannot write %.300s: %s", log_file, strerror(errno));
+    else if (log < 0) good = fill_error(w->error, LN_E_IO, "cannot write %.300s: %s", log_file, strerror(errno));
     fflush(stdout);
     const pid_t process = good ? fork() : -1;
     if (process == 0) become_train(path, words, log, parent);
-    if (good && process < 0) good = sweep_fail(w->error, LN_E_IO, "cannot start linnet train: %s", strerror(errno));
+    if (good && process < 0) good = fill_error(w->error, LN_E_IO, "cannot start linnet train: %s", strerror(errno));
     if (log >= 0) close(log);
     if (good) *c = (child){.process = process, .run = run};
     pool_free(&owner);

@@ -135,7 +135,7 @@ static bool refuse(sweep *s, ln_error *error) {
 }
 
 static bool too_many(sweep *s, ln_error *error) {
-    sweep_fail(error, LN_E_ARGUMENT,
+    fill_error(error, LN_E_ARGUMENT,
                "these words ask for more than %d runs, the most that a sweep has: leave values out, or draw some by "
                "samples=N",
                SWEEP_MAX_RUNS);
@@ -156,7 +156,7 @@ static size_t combinations(const sweep *s) {
 static bool all_settings(sweep *s, ln_error *error) {
     for (size_t k = 0; k < s->n_axes; k++)
         if (s->axes[k].n == 0) {
-            sweep_fail(error, LN_E_ARGUMENT,
+            fill_error(error, LN_E_ARGUMENT,
                        "%.100s: a range without steps is there to be drawn from: add samples=N, or steps as in "
                        "0.1..0.5:0.1 and log:1e-4..1e-1:4",
                        s->axes[k].written);
@@ -197,7 +197,7 @@ static bool draw_settings(sweep *s, ln_error *error) {
         few = i >= DRAWS_A_SAMPLE * (uint64_t)s->samples;
     }
     if (!few) return true;
-    sweep_fail(error, LN_E_ARGUMENT,
+    fill_error(error, LN_E_ARGUMENT,
                "samples=%zu: there are fewer combinations than that: leave samples= out to run all", s->samples);
     return refuse(s, error);
 }
@@ -218,7 +218,7 @@ static bool check_twins(sweep *s, ln_error *error) {
     while (i < s->n_runs && strcmp(sorted[i - 1]->recipe, sorted[i]->recipe) != 0) i++;
     if (i < s->n_runs) {
         const bool first = sorted[i - 1] < sorted[i];
-        sweep_fail(error, LN_E_ARGUMENT, "%.150s and %.150s are the same training: leave one out",
+        fill_error(error, LN_E_ARGUMENT, "%.150s and %.150s are the same training: leave one out",
                    sweep_name(s, sorted[first ? i - 1 : i], &owner), sweep_name(s, sorted[first ? i : i - 1], &owner));
         refuse(s, error);
     }
@@ -247,16 +247,16 @@ static bool add_pair(sweep *s, const char *pair, ln_error *error) {
     if (a.n == 1) return s->fixed[s->n_fixed++] = pool_format(&s->owner, "%s=%s", a.key, a.value[0]), true;
     for (size_t k = 0; k < s->n_axes; k++)
         if (strcmp(s->axes[k].key, a.key) == 0) {
-            sweep_fail(error, LN_E_ARGUMENT, "%.100s: %.60s is there twice: give all its values in one list", pair,
+            fill_error(error, LN_E_ARGUMENT, "%.100s: %.60s is there twice: give all its values in one list", pair,
                        a.key);
             return refuse(s, error);
         }
     if (s->n_axes == SWEEP_MAX_AXES) {
-        sweep_fail(error, LN_E_ARGUMENT, "%.100s: more than %d keys vary", pair, SWEEP_MAX_AXES);
+        fill_error(error, LN_E_ARGUMENT, "%.100s: more than %d keys vary", pair, SWEEP_MAX_AXES);
         return refuse(s, error);
     }
     if (s->repeats > 1 && recipe_key_is(KEY_train_seed, a.key)) {
-        sweep_fail(error, LN_E_ARGUMENT, "%.100s: repeats=%zu gives the seeds already: leave one of them out", pair,
+        fill_error(error, LN_E_ARGUMENT, "%.100s: repeats=%zu gives the seeds already: leave one of them out", pair,
                    s->repeats);
         return refuse(s, error);
     }
@@ -269,7 +269,7 @@ bool sweep_plan(sweep *s, const char *const *pairs, size_t n_pairs, ln_context *
     for (size_t i = 0; i < n_pairs; i++)
         if (!add_pair(s, pairs[i], error)) return false;
     if (s->n_axes == 0 && (s->repeats == 1 || s->samples > 0)) {
-        sweep_fail(error, LN_E_ARGUMENT,
+        fill_error(error, LN_E_ARGUMENT,
                    "nothing varies: give a key several values, as in lr=0.1,0.2, or repeats=N for several seeds");
         return refuse(s, error);
     }
@@ -292,7 +292,7 @@ static bool other_keys(const sweep *s, const sweep *old, ln_error *error) {
     bool same = s->n_axes == old->n_axes;
     for (size_t k = 0; k < s->n_axes && same; k++) same = strcmp(s->axes[k].key, old->axes[k].key) == 0;
     if (!same)
-        sweep_fail(error, LN_E_ARGUMENT,
+        fill_error(error, LN_E_ARGUMENT,
                    "%.150s holds a sweep over %.120s, and this one is over %.120s: choose another name=", s->path,
                    keys_of(old, &owner), keys_of(s, &owner));
     pool_free(&owner);
@@ -314,7 +314,7 @@ static bool other_recipe(const sweep *s, size_t run, const sweep_run *was, const
     int         n[2];
     if (strcmp(was->recipe, is->recipe) == 0) return false;
     first_difference(was->recipe, is->recipe, line, n);
-    sweep_fail(error, LN_E_ARGUMENT,
+    fill_error(error, LN_E_ARGUMENT,
                "%.150s holds another sweep: its run %03zu has '%.*s', and here it is '%.*s': choose another name=",
                s->path, run + 1, n[0] < 100 ? n[0] : 100, line[0], n[1] < 100 ? n[1] : 100, line[1]);
     return true;
@@ -327,7 +327,7 @@ static bool match_settings(const sweep *s, const sweep *old, size_t *place, ln_e
         size_t k = 0;
         while (k < s->n_settings && !same_setting(s, &s->settings[k], &old->settings[i])) k++;
         if (k == s->n_settings)
-            sweep_fail(
+            fill_error(
                 error, LN_E_ARGUMENT,
                 "%.150s has %.200s, which these words leave out: name all that it has and what is to be added, or "
                 "choose another name=",
@@ -366,7 +366,7 @@ static bool order_runs(sweep *s, const sweep *old, ln_error *error) {
     for (; n < old->n_runs; n++) {
         sweep_run *const found = find_run(s, &old->runs[n]);
         if (!found)
-            return sweep_fail(error, LN_E_ARGUMENT,
+            return fill_error(error, LN_E_ARGUMENT,
                               "%.150s has a run with seed=%ju, which these words leave out: give at least as many "
                               "repeats= as it has, or choose another name=",
                               s->path, (uintmax_t)old->runs[n].seed);

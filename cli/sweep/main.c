@@ -71,9 +71,9 @@ static bool is_empty(const char *path) {
 static bool lock(session *x) {
     x->lock = open(x->s.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (x->lock < 0)
-        return sweep_fail(&x->error, LN_E_IO, "cannot open the folder %.300s: %s", x->s.path, strerror(errno));
+        return fill_error(&x->error, LN_E_IO, "cannot open the folder %.300s: %s", x->s.path, strerror(errno));
     if (flock(x->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
-    return sweep_fail(&x->error, LN_E_IO,
+    return fill_error(&x->error, LN_E_IO,
                       "%.300s is being written by another sweep: wait until that ends, or end it first", x->s.path);
 }
 
@@ -81,7 +81,7 @@ static bool make_folder(session *x) {
     struct stat st;
     const bool  there = stat(x->s.path, &st) == 0;
     if (there && !is_sweep(x->s.path) && !is_empty(x->s.path))
-        return sweep_fail(&x->error, LN_E_IO,
+        return fill_error(&x->error, LN_E_IO,
                           "%.300s is there already and holds no sweep: choose another name=", x->s.path);
     if (!is_sweep(x->s.path) && !sweep_try(&x->s, x->context, &x->error)) return false; /* before anything is written */
     return run_folder_parents(x->s.path, &x->error) && lock(x);

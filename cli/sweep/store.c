@@ -44,14 +44,14 @@ static const char schema[] =
 static bool fail(store *db, ln_error *error) {
     const int code = sqlite3_errcode(db->db) & 0xff;
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-        return sweep_fail(error, LN_E_FORMAT,
+        return fill_error(error, LN_E_FORMAT,
                           "%.300s is damaged, or no sweep's (%s): put back a copy, or remove the folder to begin anew",
                           db->path, sqlite3_errmsg(db->db));
-    return sweep_fail(error, LN_E_IO, "cannot use %.300s: %s", db->path, sqlite3_errmsg(db->db));
+    return fill_error(error, LN_E_IO, "cannot use %.300s: %s", db->path, sqlite3_errmsg(db->db));
 }
 
 static bool damaged(const store *db, const char *what, ln_error *error) {
-    return sweep_fail(error, LN_E_FORMAT, "%.300s is damaged: %s; put back a copy, or remove the folder to begin anew",
+    return fill_error(error, LN_E_FORMAT, "%.300s is damaged: %s; put back a copy, or remove the folder to begin anew",
                       db->path, what);
 }
 
@@ -103,7 +103,7 @@ static bool check_file(store *db, ln_error *error) {
         return false;
     if (application != strtoll(APPLICATION, NULL, 10)) return damaged(db, "it is another program's", error);
     if (version != VERSION)
-        return sweep_fail(error, LN_E_FORMAT,
+        return fill_error(error, LN_E_FORMAT,
                           "%.300s was not written by this version of linnet: go on with the one that did", db->path);
     sqlite3_stmt *const statement = prepare(db, "PRAGMA quick_check(1)", error);
     bool                good = statement && (sqlite3_step(statement) == SQLITE_ROW || fail(db, error));

@@ -10,9 +10,6 @@
 
 enum { SWEEP_MAX_AXES = 16, SWEEP_MAX_VALUES = 10000, SWEEP_MAX_RUNS = 10000 };
 
-/* Fills error and returns false. */
-bool sweep_fail(ln_error *error, ln_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 /* ------------------------------------------------------------------ values */
 
 /* KEY=VALUES: a list of values, or a range that samples are drawn from. */

@@ -12,21 +12,11 @@
 #include "sweep.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { NUMBER_MAX = 40 };
-
-bool sweep_fail(ln_error *error, ln_status status, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vsnprintf(error->message, sizeof error->message, format, list);
-    va_end(list);
-    error->status = status;
-    return false;
-}
 
 /* A plain decimal number of n characters. */
 static bool number_of(const char *s, size_t n, double *value) {
@@ -73,11 +63,11 @@ static bool is_known(const axis *a, const char *value, double number) {
 
 static bool add_value(axis *a, const char *value, ln_error *error) {
     if (a->n == SWEEP_MAX_VALUES)
-        return sweep_fail(error, LN_E_ARGUMENT, "%.100s: more than %d values", a->written, SWEEP_MAX_VALUES);
+        return fill_error(error, LN_E_ARGUMENT, "%.100s: more than %d values", a->written, SWEEP_MAX_VALUES);
     double number;
     if (!number_of(value, strlen(value), &number)) number = NAN;
     if (is_known(a, value, number))
-        return sweep_fail(error, LN_E_ARGUMENT, "%.100s: the value %.60s is there twice: leave one out", a->written,
+        return fill_error(error, LN_E_ARGUMENT, "%.100s: the value %.60s is there twice: leave one out", a->written,
                           value);
     a->number[a->n] = number;
     a->value[a->n++] = value;
@@ -88,7 +78,7 @@ static bool add_range(axis *a, const range *r, pool *owner, ln_error *error) {
     const double step = r->step > 0 ? r->step : 1,
                  steps = r->log ? r->step - 1 : floor((r->high - r->low) / step + 1e-9);
     if (!(steps < SWEEP_MAX_VALUES))
-        return sweep_fail(error, LN_E_ARGUMENT, "%.100s: more than %d values", a->written, SWEEP_MAX_VALUES);
+        return fill_error(error, LN_E_ARGUMENT, "%.100s: more than %d values", a->written, SWEEP_MAX_VALUES);
     for (size_t i = 0; i <= (size_t)steps; i++) {
         const double share = steps > 0 ? (double)i / steps : 0;
         const double value =
@@ -100,15 +90,15 @@ static bool add_range(axis *a, const range *r, pool *owner, ln_error *error) {
 
 static bool check_range(const axis *a, const char *item, const range *r, ln_error *error) {
     if (!(r->low < r->high))
-        return sweep_fail(error, LN_E_ARGUMENT, "%.100s: %.60s does not rise: write the lower number first", a->written,
+        return fill_error(error, LN_E_ARGUMENT, "%.100s: %.60s does not rise: write the lower number first", a->written,
                           item);
     if (!r->log) return true;
     if (r->low <= 0)
-        return sweep_fail(error, LN_E_ARGUMENT,
+        return fill_error(error, LN_E_ARGUMENT,
                           "%.100s: %.60s begins at or below 0, which has no logarithm: begin above it", a->written,
                           item);
     if (r->step > 0 && (r->step < 2 || r->step > floor(r->step)))
-        return sweep_fail(error, LN_E_ARGUMENT,
+        return fill_error(error, LN_E_ARGUMENT,
                           "%.100s: %.60s must end in how many values there are, 2 or more, such as log:1e-4..1e-1:4",
                           a->written, item);
     return true;
@@ -119,18 +109,18 @@ static bool add_item(axis *a, const char *item, bool alone, pool *owner, ln_erro
     range        r;
     const size_t n = strlen(item);
     if (n == 0)
-        return sweep_fail(error, LN_E_ARGUMENT,
+        return fill_error(error, LN_E_ARGUMENT,
                           "%.100s: a value is missing (a value with commas of its own stands in [ ])", a->written);
     switch (range_of(item, &r)) {
     case BAD_RANGE:
-        return sweep_fail(error, LN_E_ARGUMENT,
+        return fill_error(error, LN_E_ARGUMENT,
                           "%.100s: %.60s is no range: write LOW..HIGH, LOW..HIGH:STEP or log:LOW..HIGH:HOW_MANY",
                           a->written, item);
     case A_RANGE:
         if (!check_range(a, item, &r, error)) return false;
         if (r.step > 0 || (r.whole && !r.log)) return add_range(a, &r, owner, error);
         a->low = r.low, a->high = r.high, a->log = r.log;
-        return alone || sweep_fail(error, LN_E_ARGUMENT,
+        return alone || fill_error(error, LN_E_ARGUMENT,
                                    "%.100s: %.60s has no steps: in a list write it with them, as in %.60s:%s",
                                    a->written, item, item, r.log ? "4" : "0.1");
     case NO_RANGE: break;
@@ -160,7 +150,7 @@ bool axis_read(axis *a, const char *pair, pool *owner, ln_error *error) {
     a->number = pool_take(owner, SWEEP_MAX_VALUES * sizeof *a->number);
     for (at++;; at++) {
         const char *const begin = at, *const item = next_item(begin, &at, owner);
-        if (!item) return sweep_fail(error, LN_E_ARGUMENT, "%.100s: a bracket has no partner", pair);
+        if (!item) return fill_error(error, LN_E_ARGUMENT, "%.100s: a bracket has no partner", pair);
         if (!add_item(a, item, a->n == 0 && *at == '\0', owner, error)) return false;
         if (*at == '\0') return true;
     }
