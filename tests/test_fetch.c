@@ -165,11 +165,10 @@ static void put_end(gzFile to) {
 
 /* A set of an archive with "in/one" (600 bytes) and "in/two" (of any length), in folder arch of f. */
 typedef struct archive_set {
-    ln_set                set;
-    char                  folder[512], path[512], sum[SUM_TEXT];
-    fetching              fetching;
-    volatile sig_atomic_t stop;
-    gzFile                to;
+    ln_set   set;
+    char     folder[512], path[512], sum[SUM_TEXT];
+    fetching fetching;
+    gzFile   to;
 } archive_set;
 
 static void archive_begin(files *f, archive_set *s) {
@@ -182,7 +181,7 @@ static void archive_begin(files *f, archive_set *s) {
     s->set.file[0] = (ln_set_file){"arch.tar.gz", {{s->sum, 1}}};
     mkdir(files_path(f, "arch", s->folder), 0777);
     files_path(f, "arch/arch.tar.gz", s->path);
-    s->fetching = (fetching){.set = &s->set, .folder = s->folder, .stop = &s->stop};
+    s->fetching = (fetching){.set = &s->set, .folder = s->folder};
     s->to = gzopen(s->path, "wb1");
     assert_non_null(s->to);
 }

@@ -2,6 +2,7 @@
  * mirror goes on where another one, or an earlier run, left it; one that does not know how begins anew. */
 #include "bar.h"
 #include "fetch.h"
+#include "interrupt.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -149,7 +150,7 @@ static int show(void *user, curl_off_t total, curl_off_t now, curl_off_t up, cur
     download_state *const d = user;
     (void)total, (void)now, (void)up, (void)up_now;
     if (d->n_have < d->n_most && bar_due(&d->line)) draw(d);
-    return *d->fetching->stop;
+    return interrupt_asked();
 }
 
 static void allow_protocols(CURL *curl, const char *url) {
@@ -201,7 +202,7 @@ static CURLcode transfer(download_state *d, const char *url) {
 
 /* A transfer that did not end well. */
 static outcome explain(download_state *d, CURLcode code, long status, ln_error *error) {
-    if (*d->fetching->stop) {
+    if (interrupt_asked()) {
         fill_error(error, LN_E_INTERRUPTED,
                    "interrupted: %ju bytes are kept in %.300s; the same command goes on from there",
                    (uintmax_t)d->n_have, d->part);

@@ -6,13 +6,11 @@
 #include "cli.h"
 #include "data/sets.h"
 
-#include <signal.h>
 
 typedef struct fetching {
     const ln_set *set;
     const char   *folder; /* the set's own, which the files go into */
     const char   *mirror; /* LINNET_MIRROR: tried before the set's, has the files in a folder NAME; NULL: none */
-    const volatile sig_atomic_t *stop; /* set by Ctrl-C */
 } fetching;
 
 /* All of the set, with a line on standard output for each file. */

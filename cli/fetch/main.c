@@ -1,5 +1,6 @@
 /* main.c: linnet-fetch, the program that downloads: linnet data fetch becomes it. */
 #include "fetch.h"
+#include "interrupt.h"
 #include "program.h"
 
 #include <curl/curl.h>
@@ -7,20 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static volatile sig_atomic_t stop;
-
-/* The second time it ends the program, which keeps the partial file as well. */
-static void on_signal(int number) {
-    (void)number;
-    stop = 1;
-}
-
-static void catch_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
-}
 
 static int unknown(const arguments *a, const char *word) {
     text        list = {0};
@@ -47,8 +34,7 @@ static int fetch_one(const ln_set *set, const char *base, const char *home, pool
     const char *const mirror = getenv("LINNET_MIRROR");
     const fetching    f = {.set = set,
                            .folder = pool_format(owner, "%s/%s", base, set->name),
-                           .mirror = mirror && *mirror ? mirror : NULL,
-                           .stop = &stop};
+                           .mirror = mirror && *mirror ? mirror : NULL};
     ln_error          error = {0};
     if (!fetch_set(&f, &error)) return say_error(&error);
     if (is_searched(base, home)) printf("%s is in %s; in a recipe: data.name: %s\n", set->title, f.folder, set->name);
@@ -69,7 +55,7 @@ static int fetch(const arguments *a) {
     if (!to && !has_home)
         return say("there is no home to put data into, as neither XDG_DATA_HOME nor HOME is set: name a folder by to=");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return say("libcurl cannot be used on this machine");
-    catch_signals();
+    interrupt_listen(); /* at the second signal too the partial file is kept */
     for (size_t i = 1; i < a->n_words && status == STATUS_OK; i++)
         status = fetch_one(ln_set_find(a->words[i]), to ? to : home, has_home ? home : NULL, &owner);
     curl_global_cleanup();

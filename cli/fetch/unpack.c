@@ -1,5 +1,6 @@
 /* unpack.c: the members of a set's archive. Their names on disk are those of the table, never the archive's. */
 #include "fetch.h"
+#include "interrupt.h"
 #include "tar.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ static bool unpack_members(unpacking *u, ln_error *error) {
     tar_result          result;
     while ((result = tar_next(&u->tar, &entry, &reason)) == TAR_ENTRY) {
         const size_t i = find_member(set, entry.name);
-        if (*u->fetching->stop) return fill_error(error, LN_E_INTERRUPTED, "interrupted: the same command goes on");
+        if (interrupt_asked()) return fill_error(error, LN_E_INTERRUPTED, "interrupted: the same command goes on");
         if (i == LN_SET_MEMBERS) continue;
         if (!entry.is_file || u->done[i] || !is_length(&set->member[i], entry.n_bytes))
             return damaged(u, pool_format(u->owner, "its %s is not the file that it should be", entry.name), error);

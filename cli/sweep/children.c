@@ -1,6 +1,7 @@
 /* children.c: the runs of a sweep, each a linnet train of its own, several at a time. A child dies with the sweep, so
  * that nobody is left to write a run that goes on elsewhere; what it had written is resumed. */
 #include "bar.h"
+#include "interrupt.h"
 #include "program.h"
 #include "run_folder.h"
 #include "sweep.h"
@@ -245,9 +246,9 @@ static bool begin_next(work *w, child *c) {
     return good;
 }
 
-static void tell(work *w, int number) {
+static void tell(work *w) {
     for (size_t i = 0; i < w->crew->jobs; i++)
-        if (w->children[i].process > 0) kill(w->children[i].process, number);
+        if (w->children[i].process > 0) kill(w->children[i].process, SIGTERM);
     w->told = true;
 }
 
@@ -300,7 +301,7 @@ static void show(work *w) {
 /* One look at all; *n_left: how many still run. */
 static bool turn(work *w, size_t *n_left) {
     bool good = collect(w, n_left);
-    for (size_t i = 0; i < w->crew->jobs && good && !*w->crew->stop; i++)
+    for (size_t i = 0; i < w->crew->jobs && good && !interrupt_asked(); i++)
         while (w->children[i].process == 0 && w->next < w->s->n_runs && good) {
             good = begin_next(w, &w->children[i]);
             *n_left += w->children[i].process > 0;
@@ -309,18 +310,16 @@ static bool turn(work *w, size_t *n_left) {
     return good;
 }
 
-/* After an error or a signal the children end in their own time, and at a second signal at once. */
+/* After an error or a signal the children end in their own time. */
 static bool run_all(work *w) {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000 * 1000};
     bool                  good = true;
-    int                   heard = 0;
     size_t                n_left = 0;
     for (;;) {
         if (good) good = turn(w, &n_left);
         else collect(w, &n_left);
-        if (n_left == 0 && (!good || *w->crew->stop || w->next == w->s->n_runs)) return good;
-        if ((!good || *w->crew->stop) && !w->told) tell(w, SIGTERM), heard = *w->crew->stop;
-        else if (*w->crew->stop > heard) tell(w, SIGKILL), heard = *w->crew->stop;
+        if (n_left == 0 && (!good || interrupt_asked() || w->next == w->s->n_runs)) return good;
+        if ((!good || interrupt_asked()) && !w->told) tell(w);
         nanosleep(&pause, NULL);
     }
 }

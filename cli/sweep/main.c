@@ -1,4 +1,5 @@
 /* main.c: linnet-sweep, the program that trains a recipe many times and compares: linnet sweep becomes it. */
+#include "interrupt.h"
 #include "program.h"
 #include "run_folder.h"
 #include "sweep.h"
@@ -7,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,25 +16,6 @@
 #include <unistd.h>
 
 enum { MOST_JOBS = 256 };
-
-/* A signal handler can reach nothing else: how often Ctrl-C was pressed. */
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int number) {
-    (void)number;
-    if (stop_asked < 2) stop_asked++;
-}
-
-/* What came ignored, as under nohup, stays so. */
-static void listen(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal}, before;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* A sweep being made or looked at. */
 typedef struct session {
@@ -178,8 +159,7 @@ static crew choose_crew(const session *x) {
     if (jobs > n_left) jobs = n_left;
     if (jobs < 1) jobs = 1;
     const size_t threads = x->s.own_threads ? x->s.own_threads : n_threads / jobs;
-    return (crew){
-        .jobs = jobs, .threads = threads ? threads : 1, .stop = (const volatile int *)&stop_asked, .by = &x->by};
+    return (crew){.jobs = jobs, .threads = threads ? threads : 1, .by = &x->by};
 }
 
 static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
@@ -214,7 +194,7 @@ static int give_up(session *x) {
 static int train_all(session *x) {
     const crew c = choose_crew(x);
     print_head(x, &c);
-    listen();
+    interrupt_listen(); /* at the second signal the children die with their parent */
     const bool trained = count(&x->s, RUN_WAITING) == 0 || children_train(&x->s, x->db, &c, &x->error);
     if (!trained) return give_up(x);
     const size_t n_left = count(&x->s, RUN_WAITING);

@@ -117,12 +117,11 @@ bool ranking_print(const sweep *s, store *db, const ranking *by, ln_error *error
 /* ---------------------------------------------------------------- children */
 
 typedef struct crew {
-    size_t              jobs, threads; /* runs at a time, and threads of each */
-    const volatile int *stop;          /* set by a signal */
-    const ranking      *by;            /* what lines of ended runs say */
+    size_t         jobs, threads; /* runs at a time, and threads of each */
+    const ranking *by;            /* what lines of ended runs say */
 } crew;
 
-/* Trains all waiting runs, until done or stopped. */
+/* Trains all waiting runs, until done or interrupted. */
 bool children_train(sweep *s, store *db, const crew *c, ln_error *error);
 
 #endif
