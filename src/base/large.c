@@ -21,19 +21,18 @@ enum { SMALL = 1 << 24 }; /* up to this the machine is not asked what it has */
 
 /* The number behind a word in one of the system's files; SIZE_MAX where there is none. */
 static size_t read_number(const char *path, const char *word) {
-    char              text[4096];
-    const int         fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t     n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    const char       *found = NULL;
-    unsigned long int number = 0;
+    char          text[4096];
+    const int     fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    const char   *found = NULL;
     if (fd >= 0) close(fd);
     text[n > 0 ? n : 0] = '\0';
     if (n > 0) found = strstr(text, word);
     if (!found) return SIZE_MAX;
     found += strlen(word);
     found += strspn(found, " ");
-    char *end;
-    number = strtoul(found, &end, 10);
+    char        *end;
+    const size_t number = strtoul(found, &end, 10);
     return end == found ? SIZE_MAX : number;
 }
 
