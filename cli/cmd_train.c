@@ -89,7 +89,11 @@ static text resolved_recipe(training *t) {
 
 /* Once a resumed run has begun, its folder becomes what it was at the checkpoint; epochs may have become more. */
 static bool settle_folder(training *t) {
-    if (!run_folder_cut(&t->run, (size_t)t->kept.n_csv, &t->io_error)) return false;
+    bool lost;
+    if (!run_folder_cut(&t->run, (size_t)t->kept.n_csv, &lost, &t->io_error)) return false;
+    if (lost)
+        voice_warn(&t->voice, "%s has lost its last rows, as after a power failure: those of steps to come follow",
+                   t->run.results);
     if (whole(t, KEY_train_tensorboard) > 0 &&
         !run_folder_tensorboard(&t->run, true, (size_t)t->found.step, &t->io_error))
         return false;
@@ -186,8 +190,9 @@ static bool begin(training *t, const arguments *a, ln_error *error) {
     return false;
 }
 
-/* What the checkpoint says, and results.csv as it was then; without one, all from the beginning. */
-static bool look_back(training *t, ln_error *error) {
+/* What the checkpoint says, and results.csv as it was then; without one, all from the beginning. n_before: how many
+ * epochs the run's recipe has. */
+static bool look_back(training *t, size_t n_before, ln_error *error) {
     if (access(t->run.checkpoint, F_OK) == 0) {
         if (ln_checkpoint_read(t->context, t->run.checkpoint, &t->found, error) != LN_OK) return false;
         if (t->found.n_own != sizeof t->kept / sizeof(double)) {
@@ -197,8 +202,17 @@ static bool look_back(training *t, ln_error *error) {
         }
         memcpy(&t->kept, t->found.own, sizeof t->kept);
     }
-    t->longer = t->found.step > 0 && (size_t)whole(t, KEY_train_epochs) > t->found.n_epochs;
+    const size_t n_epochs = (size_t)whole(t, KEY_train_epochs);
+    t->longer = n_epochs > n_before || (t->found.step > 0 && n_epochs > t->found.n_epochs);
     return initialize(t, error);
+}
+
+static bool epochs_before(const char *file, size_t *n, ln_error *error) {
+    recipe     r = {0};
+    const bool good = recipe_read(&r, file, NULL, 0, error);
+    if (good) *n = (size_t)r.item[KEY_train_epochs].number;
+    recipe_free(&r);
+    return good;
 }
 
 /* The folder is locked before anything in it is looked at, but for the recipe, which says with how many threads. */
@@ -209,8 +223,14 @@ static bool go_on(training *t, const arguments *a, ln_error *error) {
     while (n > 1 && path[n - 1] == '/') n--;
     path = pool_copy(&owner, path, n);
     const char *const file = pool_format(&owner, "%s/recipe.yaml", path);
-    bool              good = recipe_read(&t->recipe, file, a->pairs, a->n_pairs, error) && prepare(t, error) &&
-                run_folder_open(&t->run, t->context, path, error) && look_back(t, error);
+    size_t            n_before;
+    bool good = epochs_before(file, &n_before, error) && recipe_read(&t->recipe, file, a->pairs, a->n_pairs, error);
+    if (good && (size_t)whole(t, KEY_train_epochs) < n_before)
+        good =
+            fill_error(error, LN_E_ARGUMENT, "%.300s: is of a training of %zu epochs, which cannot become one of %zu",
+                       path, n_before, (size_t)whole(t, KEY_train_epochs));
+    good =
+        good && prepare(t, error) && run_folder_open(&t->run, t->context, path, error) && look_back(t, n_before, error);
     pool_free(&owner);
     return good;
 }

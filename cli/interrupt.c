@@ -24,6 +24,7 @@ void interrupt_listen(void) {
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, no child could be waited for */
 }
 
 bool interrupt_asked(void) { return stop_asked; }

@@ -149,14 +149,10 @@ size_t run_folder_size(const run_folder *run) {
     return n > 0 ? (size_t)n : 0;
 }
 
-bool run_folder_cut(run_folder *run, size_t n_bytes, ln_error *error) {
+bool run_folder_cut(run_folder *run, size_t n_bytes, bool *lost, ln_error *error) {
     if (n_bytes == 0) n_bytes = sizeof heading - 1;
-    if (run_folder_size(run) < n_bytes) {
-        say("warning: %s has lost its last rows, as after a power failure: those of steps to come follow",
-            run->results);
-        return true;
-    }
-    return ftruncate(run->csv, (off_t)n_bytes) == 0 || fail_io(error, "cut", run->results);
+    *lost = run_folder_size(run) < n_bytes;
+    return *lost || ftruncate(run->csv, (off_t)n_bytes) == 0 || fail_io(error, "cut", run->results);
 }
 
 static void add_metrics(text *row, bool present, const ln_metrics *m) {

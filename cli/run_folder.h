@@ -33,8 +33,8 @@ bool run_folder_tensorboard(run_folder *run, bool resumed, size_t n_steps, ln_er
 bool run_folder_open(run_folder *run, ln_context *context, const char *path, ln_error *error);
 /* Removes from a folder what a killed process left half-written. */
 void run_folder_sweep(const char *path);
-/* Cuts results.csv back to its first n_bytes (0: to its heading); what is not there any more is said, and let be. */
-bool run_folder_cut(run_folder *run, size_t n_bytes, ln_error *error);
+/* Cuts results.csv back to its first n_bytes (0: to its heading). *lost: it has not even those, and is let be. */
+bool run_folder_cut(run_folder *run, size_t n_bytes, bool *lost, ln_error *error);
 /* Bytes of results.csv. */
 size_t run_folder_size(const run_folder *run);
 /* One row of results.csv: wholly written or not at all. Epoch 0: of some steps, and its first column stays empty. */

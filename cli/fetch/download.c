@@ -35,6 +35,7 @@ typedef struct download_state {
     bool               began, misplaced, too_long; /* of the answer: see take_bytes */
     bool               useless;                    /* what the partial file has cannot become the file */
     uint64_t           range_start;
+    uint64_t           foreign; /* bytes of an answer that is another file, or 0 */
     int                write_error;
     bar                line;
     double             started; /* this attempt, in seconds of the monotonic clock */
@@ -51,8 +52,11 @@ static bool open_partial(download_state *d, ln_error *error) {
         d->fd = open(d->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (d->fd < 0 || fstat(d->fd, &here))
             return fill_error(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(errno));
-        if (flock(d->fd, LOCK_EX | LOCK_NB))
+        if (flock(d->fd, LOCK_EX | LOCK_NB)) {
+            close(d->fd); /* the partial file is the other's */
+            d->fd = -1;
             return fill_error(error, LN_E_IO, "%.300s is being fetched by another process: wait for it", d->path);
+        }
         if (stat(d->part, &there) == 0 && there.st_ino == here.st_ino && there.st_dev == here.st_dev) {
             d->n_have = (uint64_t)here.st_size;
             return true;
@@ -110,6 +114,12 @@ static bool begin(download_state *d) {
     curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &code);
     d->began = true;
     if (code != 206) { /* the server does not know Range */
+        curl_off_t length = -1;
+        curl_easy_getinfo(d->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+        if (length >= 0 && !is_length(d->file, (uint64_t)length)) {
+            d->foreign = (uint64_t)length;
+            return false;
+        }
         d->n_before = 0;
         return d->n_have == 0 || throw_away(d);
     }
@@ -171,6 +181,7 @@ static CURLcode transfer(download_state *d, const char *url) {
     if (!curl) return CURLE_OUT_OF_MEMORY;
     d->began = d->misplaced = d->too_long = d->useless = false;
     d->range_start = UINT64_MAX;
+    d->foreign = 0;
     d->n_before = d->n_have;
     d->line = bar_start(true);
     d->started = seconds_now();
@@ -212,8 +223,10 @@ static outcome explain(download_state *d, CURLcode code, long status, ln_error *
         fill_error(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(d->write_error));
         return ENDED;
     }
-    d->reason = d->too_long     ? pool_format(d->owner, "it sends more than %ju bytes", (uintmax_t)d->n_most)
-                : d->misplaced  ? "it sends another part of the file than was asked for"
+    d->reason = d->too_long    ? pool_format(d->owner, "it sends more than %ju bytes", (uintmax_t)d->n_most)
+                : d->foreign   ? pool_format(d->owner, "it sends %ju bytes, but %ju were wanted", (uintmax_t)d->foreign,
+                                             (uintmax_t)d->n_most)
+                : d->misplaced ? "it sends another part of the file than was asked for"
                 : status >= 400 ? pool_format(d->owner, "it answers %ld", status)
                                 : curl_easy_strerror(code);
     const bool nobody = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
@@ -229,9 +242,10 @@ static outcome attempt(download_state *d, const char *url, ln_error *error) {
     curl_easy_cleanup(d->curl);
     if (code == CURLE_OK && !d->write_error && is_length(d->file, d->n_have)) return check(d, error);
     if (code != CURLE_OK) return explain(d, code, status, error);
-    d->reason =
-        pool_format(d->owner, "it sends %ju bytes, but %ju were wanted", (uintmax_t)d->n_have, (uintmax_t)d->n_most);
-    d->useless = true;
+    d->reason = !d->began ? "it sends nothing"
+                          : pool_format(d->owner, "it sends %ju bytes, but %ju were wanted", (uintmax_t)d->n_have,
+                                        (uintmax_t)d->n_most);
+    d->useless = d->began;
     return REFUSED;
 }
 

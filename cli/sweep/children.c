@@ -24,6 +24,7 @@ enum { TAIL_BYTES = 8192, PAUSE_MS = 5 };
 typedef struct child {
     pid_t  process; /* 0: none */
     size_t run;
+    bool   begun; /* an earlier attempt left its folder, and a log there */
     double share; /* of its epochs that are done */
 } child;
 
@@ -80,7 +81,7 @@ static bool has_begun(const sweep_run *r, const char *folder, bool *begun, ln_er
 static char *const *words_of(const work *w, size_t run, const char *folder, bool begun, pool *owner) {
     const sweep *const s = w->s;
     const char *const  threads = pool_format(owner, "threads=%zu", w->crew->threads);
-    const char **const own = sweep_words(s, s->runs[run].setting, s->runs[run].seed, owner);
+    const char **const own = sweep_words(s, s->runs[run].setting, &s->runs[run].seed, owner);
     size_t             n_own = 0, n = 0;
     while (own[n_own]) n_own++;
     const char **const words = pool_take(owner, (n_own + 12) * sizeof *words);
@@ -108,9 +109,17 @@ static void become_train(const char *path, char *const *words, int log, pid_t pa
     _exit(127);
 }
 
+/* Where what a run says is kept: beside its folder until that is there, and then in it. */
+static const char *log_of(const work *w, size_t run, bool begun, pool *owner) {
+    const char *const beside = sweep_file(w->s, run, ".log", owner);
+    const char *const within = sweep_file(w->s, run, "/log.txt", owner);
+    if (begun && access(within, F_OK) != 0) rename(beside, within); /* the sweep was killed meanwhile */
+    return begun ? within : beside;
+}
+
 static bool start(work *w, child *c, size_t run, bool begun) {
     pool              owner = {0};
-    const char *const path = program_command(&owner), *const log_file = sweep_file(w->s, run, ".log", &owner);
+    const char *const path = program_command(&owner), *const log_file = log_of(w, run, begun, &owner);
     char *const *const words = words_of(w, run, sweep_file(w->s, run, "", &owner), begun, &owner);
     const pid_t        parent = getpid();
     bool               good = true;
@@ -125,7 +134,7 @@ static bool start(work *w, child *c, size_t run, bool begun) {
     if (process == 0) become_train(path, words, log, parent);
     if (good && process < 0) good = fill_error(w->error, LN_E_IO, "cannot start linnet train: %s", strerror(errno));
     if (log >= 0) close(log);
-    if (good) *c = (child){.process = process, .run = run};
+    if (good) *c = (child){.process = process, .run = run, .begun = begun};
     pool_free(&owner);
     return good;
 }
@@ -199,16 +208,16 @@ static void print_end(work *w, size_t run, const results *rows) {
 static bool finish(work *w, child *c, int status) {
     pool              owner = {0};
     sweep_run *const  r = &w->s->runs[c->run];
-    const char *const folder = sweep_file(w->s, c->run, "", &owner), *const log =
-                                                                         sweep_file(w->s, c->run, ".log", &owner);
-    results rows;
+    const char *const folder = sweep_file(w->s, c->run, "", &owner);
+    const char *const log = log_of(w, c->run, c->begun, &owner);
+    results           rows;
     c->process = 0;
     judge(w, r, status, log);
     read_rows(r, folder, &rows, &owner);
     if (r->state == RUN_WAITING) rows = (results){0};                                     /* it goes on another time */
     if (r->state == RUN_FAILED) r->message = pool_format(&w->s->owner, "%s", r->message); /* rows are the owner's */
     /* Whoever is killed from here on finds the run ended and its log in place, or goes on with it. */
-    if (access(folder, F_OK) == 0) rename(log, pool_format(&owner, "%s/log.txt", folder));
+    if (!c->begun && access(folder, F_OK) == 0) rename(log, pool_format(&owner, "%s/log.txt", folder));
     const bool good = store_end(w->db, c->run, r, &rows, w->error);
     w->n_done += r->state != RUN_WAITING;
     if (good) print_end(w, c->run, &rows);
@@ -258,10 +267,10 @@ static bool collect(work *w, size_t *n_left) {
     *n_left = 0;
     for (size_t i = 0; i < w->crew->jobs; i++) {
         child *const c = &w->children[i];
-        int          status;
+        int          status = -1; /* of a child that somebody else has waited for */
         if (c->process == 0) continue;
-        if (waitpid(c->process, &status, WNOHANG) == c->process) good = finish(w, c, status) && good;
-        else (*n_left)++;
+        if (waitpid(c->process, &status, WNOHANG) == 0) (*n_left)++;
+        else good = finish(w, c, status) && good;
     }
     return good;
 }

@@ -29,13 +29,13 @@ const char *sweep_file(const sweep *s, size_t run, const char *end, pool *owner)
     return pool_format(owner, "%s/%03zu%s", s->path, run + 1, end);
 }
 
-const char **sweep_words(const sweep *s, size_t i, uint64_t seed, pool *owner) {
+const char **sweep_words(const sweep *s, size_t i, const uint64_t *seed, pool *owner) {
     const char **const words = pool_take(owner, (s->n_fixed + s->n_axes + 2) * sizeof *words);
     size_t             n = 0;
     for (size_t k = 0; k < s->n_fixed; k++) words[n++] = s->fixed[k];
     for (size_t k = 0; k < s->n_axes; k++)
         words[n++] = pool_format(owner, "%s=%s", s->axes[k].key, s->settings[i].value[k]);
-    if (s->repeats > 1) words[n++] = pool_format(owner, "train.seed=%ju", (uintmax_t)seed);
+    if (s->repeats > 1 && seed) words[n++] = pool_format(owner, "train.seed=%ju", (uintmax_t)*seed);
     return words;
 }
 
@@ -51,7 +51,7 @@ const char *sweep_resolved(recipe *r, pool *owner) {
     return copy;
 }
 
-static bool read_recipe(const sweep *s, recipe *r, size_t i, uint64_t seed, ln_error *error) {
+static bool read_recipe(const sweep *s, recipe *r, size_t i, const uint64_t *seed, ln_error *error) {
     const char **const words = sweep_words(s, i, seed, &r->owner);
     size_t             n = 0;
     while (words[n]) n++;
@@ -88,7 +88,7 @@ static bool check_model(sweep *s, recipe *r, ln_context *context, ln_error *erro
 static bool check_run(sweep *s, sweep_run *run, ln_context *context, ln_error *error) {
     recipe     r = {0};
     const bool good =
-        read_recipe(s, &r, run->setting, run->seed, error) && (!context || check_model(s, &r, context, error));
+        read_recipe(s, &r, run->setting, &run->seed, error) && (!context || check_model(s, &r, context, error));
     if (good) {
         run->seed = (uint64_t)r.item[KEY_train_seed].number;
         run->epochs = r.item[KEY_train_epochs].number;
@@ -103,7 +103,7 @@ static bool check_run(sweep *s, sweep_run *run, ln_context *context, ln_error *e
 bool sweep_try(const sweep *s, ln_context *context, ln_error *error) {
     recipe          r = {0};
     recipe_data     data = {0};
-    bool            good = read_recipe(s, &r, s->runs[0].setting, s->runs[0].seed, error);
+    bool            good = read_recipe(s, &r, s->runs[0].setting, &s->runs[0].seed, error);
     ln_model *const model = good ? recipe_model(&r, context, error) : NULL;
     good = model && recipe_open(&r, context, model, &data, error);
     recipe_data_free(&data);
@@ -112,13 +112,13 @@ bool sweep_try(const sweep *s, ln_context *context, ln_error *error) {
     return good;
 }
 
-/* The seed of the recipe with the first value of every key. */
+/* The recipe's own seed, with the first value of every key. */
 static bool find_seed(sweep *s, ln_error *error) {
     recipe  r = {0};
     setting first = {.value = pool_take(&s->owner, (s->n_axes + 1) * sizeof *first.value)};
     for (size_t k = 0; k < s->n_axes; k++) first.value[k] = axis_draw(&s->axes[k], 0, &s->owner);
     s->settings = &first;
-    const bool good = read_recipe(s, &r, 0, 1, error);
+    const bool good = read_recipe(s, &r, 0, NULL, error);
     s->seed = (uint64_t)r.item[KEY_train_seed].number;
     s->own_threads = (size_t)r.item[KEY_train_threads].number;
     if (!good) blame(s, &r, 0, error);
@@ -320,9 +320,18 @@ static bool other_recipe(const sweep *s, size_t run, const sweep_run *was, const
     return true;
 }
 
+static bool twice(const sweep *s, const char *what, ln_error *error) {
+    return fill_error(error, LN_E_FORMAT,
+                      "%.300s/sweep.db is damaged: it has the same %s twice; put back a copy, or remove the folder to "
+                      "begin anew",
+                      s->path, what);
+}
+
 /* For every setting of old where it is among those of s. */
 static bool match_settings(const sweep *s, const sweep *old, size_t *place, ln_error *error) {
     for (size_t i = 0; i < old->n_settings; i++) {
+        for (size_t k = 0; k < i; k++)
+            if (same_setting(s, &old->settings[k], &old->settings[i])) return twice(s, "setting", error);
         pool   owner = {0};
         size_t k = 0;
         while (k < s->n_settings && !same_setting(s, &s->settings[k], &old->settings[i])) k++;
@@ -370,6 +379,7 @@ static bool order_runs(sweep *s, const sweep *old, ln_error *error) {
                               "%.150s has a run with seed=%ju, which these words leave out: give at least as many "
                               "repeats= as it has, or choose another name=",
                               s->path, (uintmax_t)old->runs[n].seed);
+        if (!found->recipe) return twice(s, "run", error);
         if (other_recipe(s, n, &old->runs[n], found, error)) return false;
         sorted[n] = old->runs[n];
         sorted[n].recipe = found->recipe;
@@ -393,7 +403,7 @@ bool sweep_continue(sweep *s, const sweep *old, size_t *first_setting, size_t *f
     }
     *first_setting = old->n_settings;
     *first_run = old->n_runs;
-    s->usage = !good;
+    s->usage = !good && error->status == LN_E_ARGUMENT;
     pool_free(&owner);
     return good;
 }

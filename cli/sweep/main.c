@@ -234,6 +234,8 @@ static int look(session *x) {
                              a->own[i]);
     if (!is_sweep(x->s.path)) return say("%s holds no sweep (sweep.db)", x->s.path);
     x->db = store_open(database(x), &x->error);
+    if (x->db && store_is_empty(x->db))
+        return say("%s holds no runs yet: linnet sweep RECIPE and its values begin them", x->s.path);
     return x->db && store_load(x->db, &x->s, &x->error) && ranking_print(&x->s, x->db, &x->by, &x->error)
                ? STATUS_OK
                : say_error(&x->error);

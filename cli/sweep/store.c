@@ -95,7 +95,7 @@ static void bind_text(sqlite3_stmt *statement, int i, const char *value) {
 
 /* An empty file gets its tables; any other must be a sweep's, and whole. */
 static bool check_file(store *db, ln_error *error) {
-    sqlite3_int64 n_tables, application, version;
+    sqlite3_int64 n_tables, application, version, good_schema;
     if (!number(db, "SELECT count(*) FROM sqlite_schema", &n_tables, error)) return false;
     if (n_tables == 0) return execute(db, "BEGIN IMMEDIATE", error) && end(db, execute(db, schema, error), error);
     if (!number(db, "PRAGMA application_id", &application, error) ||
@@ -105,6 +105,12 @@ static bool check_file(store *db, ln_error *error) {
     if (version != VERSION)
         return fill_error(error, LN_E_FORMAT,
                           "%.300s was not written by this version of linnet: go on with the one that did", db->path);
+    if (!number(db,
+                "SELECT count(*) FILTER (WHERE type = 'table' AND name IN ('settings', 'runs', 'results')) = 3"
+                " AND count(*) FILTER (WHERE type = 'trigger') = 0 FROM sqlite_schema",
+                &good_schema, error))
+        return false;
+    if (!good_schema) return damaged(db, "its tables are not a sweep's", error);
     sqlite3_stmt *const statement = prepare(db, "PRAGMA quick_check(1)", error);
     bool                good = statement && (sqlite3_step(statement) == SQLITE_ROW || fail(db, error));
     if (good && strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0)
@@ -275,11 +281,12 @@ bool store_state(store *db, size_t run, const sweep_run *r, ln_error *error) {
     return good;
 }
 
-/* NaN is NULL. */
+/* In place of an earlier attempt's. NaN is NULL. */
 static bool add_rows(store *db, size_t run, const results *rows, ln_error *error) {
-    sqlite3_stmt *const statement =
-        prepare(db, "INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", error);
-    bool good = statement != NULL;
+    pool                owner = {0};
+    sqlite3_stmt *const statement = prepare(db, "INSERT INTO results VALUES(?,?,?,?,?,?,?,?,?,?,?,?)", error);
+    bool good = statement && execute(db, pool_format(&owner, "DELETE FROM results WHERE run = %zu", run + 1), error);
+    pool_free(&owner);
     for (size_t i = 0; i < rows->n_rows && good; i++) {
         sqlite3_bind_int64(statement, 1, (sqlite3_int64)run + 1);
         sqlite3_bind_int64(statement, 2, (sqlite3_int64)i + 1);

@@ -66,8 +66,9 @@ typedef struct sweep {
 /* Sorts the words into fixed values and axes, makes settings and runs, and reads the recipe of each; its model as well
  * where models is true. */
 bool sweep_plan(sweep *s, const char *const *pairs, size_t n_pairs, ln_context *context, ln_error *error);
-/* The words that stand for a run: fixed, then its values, then its seed where it is repeated. NULL-terminated. */
-const char **sweep_words(const sweep *s, size_t setting, uint64_t seed, pool *owner);
+/* The words that stand for a run: fixed, then its values, then its seed (NULL: the recipe's own) where it is repeated.
+ * NULL-terminated. */
+const char **sweep_words(const sweep *s, size_t setting, const uint64_t *seed, pool *owner);
 /* "lr=0.1 batch=32"; "the recipe as it is" where nothing varies. */
 const char  *sweep_setting(const sweep *s, size_t setting, pool *owner);
 /* The same with the seed, where runs are repeated. */

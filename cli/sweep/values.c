@@ -62,6 +62,10 @@ static bool is_known(const axis *a, const char *value, double number) {
 }
 
 static bool add_value(axis *a, const char *value, ln_error *error) {
+    for (const char *c = value; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return fill_error(error, LN_E_ARGUMENT, "%.100s: a value has a control character in it: leave that out",
+                              a->written);
     if (a->n == SWEEP_MAX_VALUES)
         return fill_error(error, LN_E_ARGUMENT, "%.100s: more than %d values", a->written, SWEEP_MAX_VALUES);
     double number;
@@ -83,7 +87,8 @@ static bool add_range(axis *a, const range *r, pool *owner, ln_error *error) {
         const double share = steps > 0 ? (double)i / steps : 0;
         const double value =
             r->log ? exp(log(r->low) + share * (log(r->high) - log(r->low))) : r->low + (double)i * step;
-        if (!add_value(a, pool_format(owner, r->log ? "%.6g" : "%.10g", value), error)) return false;
+        const bool whole = fabs(value) < 1e16 && floor(value) >= value;
+        if (!add_value(a, pool_format(owner, r->log ? "%.6g" : whole ? "%.0f" : "%.15g", value), error)) return false;
     }
     return true;
 }
@@ -158,7 +163,7 @@ bool axis_read(axis *a, const char *pair, pool *owner, ln_error *error) {
 
 const char *axis_draw(const axis *a, double u, pool *owner) {
     if (a->n > 0) return a->value[(size_t)(u * (double)a->n)];
-    const double value = a->log ? exp(log(a->low) + u * (log(a->high) - log(a->low))) : a->low + u * (a->high - a->low);
+    const double value = a->log ? exp(log(a->low) + u * (log(a->high) - log(a->low))) : (1 - u) * a->low + u * a->high;
     const char  *brief = pool_format(owner, "%.4g", value);
     const double rounded = strtod(brief, NULL);
     return rounded < a->low || rounded > a->high ? pool_format(owner, "%.17g", value) : brief;

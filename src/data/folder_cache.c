@@ -141,7 +141,7 @@ static size_t pixel_bytes(const head *h) { return (size_t)(h->n * h->c * h->h * 
 /* Is it the head of such a file, and has the file the length that it announces? */
 static bool read_head(const ln_folder *f, const ln_folder_cache *cache, int fd, head *h) {
     struct stat st;
-    if (fstat(fd, &st) || !read_at(fd, (unsigned char *)h, sizeof *h, 0)) return false;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !read_at(fd, (unsigned char *)h, sizeof *h, 0)) return false;
     return memcmp(h->magic, "linnet 1", sizeof h->magic) == 0 && memcmp(h->key, cache->key, sizeof h->key) == 0 &&
            sum_head(h) == h->own_sum && h->n == f->pictures.n && (h->c == 1 || h->c == 3) && h->h && h->w &&
            h->h <= LN_PICTURE_MAX_SIDE && h->w <= LN_PICTURE_MAX_SIDE &&
@@ -165,7 +165,7 @@ ln_status ln_folder_cache_read(const ln_folder *f, const ln_folder_cache *cache,
                                ln_error *error) {
     head      h;
     ln_status status = LN_OK;
-    const int fd = cache->usable ? open(cache->path, O_RDONLY | O_CLOEXEC) : -1;
+    const int fd = cache->usable ? open(cache->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     *pixels = NULL;
     if (fd < 0) return LN_OK;
     if (read_head(f, cache, fd, &h)) status = read_pixels(f, fd, &h, pixels, error);

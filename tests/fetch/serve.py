@@ -6,8 +6,9 @@ that does not exist, and ends with its exit status. HOW:
   plain      always whole files
   cut        at most 4 MB, and then the connection breaks
   wrong      other bytes, as many
-  long       more bytes
+  long       more bytes, and does not say how many
   short      fewer bytes, and says so
+  page       a page instead, as where one has to log in first
   elsewhere  from the middle of a file, but from another place
   interrupt  1 MB, and then COMMAND gets the signal that Ctrl-C sends
 What was asked for is written to the file requests: METHOD PATH [RANGE].
@@ -32,7 +33,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(announced))
+        if announced is not None:
+            self.send_header("Content-Length", str(announced))
         self.end_headers()
         try:
             self.wfile.write(body)
@@ -62,9 +64,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how == "wrong":
             body = bytes(len(body))
         elif how == "long":
-            body, announced = body + bytes(MB), len(body) + MB
+            body, announced = body + bytes(MB), None
         elif how == "short":
             body, announced = body[:1000], min(1000, len(body))
+        elif how == "page":
+            code, headers, body = 200, {}, b"<html>who are you?</html>"
+            announced = len(body)
         elif how == "cut":
             body = body[: 4 * MB]
         elif how == "interrupt":
