@@ -119,6 +119,48 @@ static void test_refusals(void **state) {
     ln_context_free(context);
 }
 
+enum { LARGE_H = 700, LARGE_W = 900 };
+
+/* A small seven on a large photo, with grain and a shadow, both ways round: it is found, and looks as it does alone. */
+static void test_small(void **state) {
+    (void)state;
+    uint8_t        alone[H * W], want[IMAGE], got[IMAGE];
+    uint8_t *const large = malloc((size_t)LARGE_H * LARGE_W);
+    ln_random      random = ln_random_at(1, LN_RANDOM_CHECK, 6, 0);
+    assert_non_null(large);
+    paper(alone, 200);
+    draw_seven(alone, 20, 30, 21, 3, -140);
+    must(alone, want);
+    for (int light = 0; light < 2; light++) {
+        for (size_t i = 0; i < (size_t)LARGE_H * LARGE_W; i++) {
+            const size_t r = i / LARGE_W, q = i % LARGE_W;
+            const bool   inside = r >= 500 && r < 500 + H && q >= 650 && q < 650 + W;
+            const int    value = (inside ? alone[(r - 500) * W + q - 650] : 200) - (int)ln_random_below(&random, 8);
+            const int    shown = q + r / 3 > 400 ? value : value * 3 / 4;
+            large[i] = (uint8_t)(light ? 255 - shown : shown);
+        }
+        ln_error          error = {0};
+        ln_context *const context = ln_context_new(NULL, NULL);
+        const ln_status   status = ln_photo_digit(context, "photo", large, LARGE_H, LARGE_W, SIDE, got, &error);
+        ln_context_free(context);
+        if (status != LN_OK) fail_msg("%s", error.message);
+        assert_true(apart(want, got) < 6);
+    }
+    free(large);
+}
+
+/* Grain alone is no ink. */
+static void test_grain(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        ln_random random = ln_random_at(seed, LN_RANDOM_CHECK, 7, 0);
+        uint8_t   grey[H * W], out[IMAGE];
+        for (size_t i = 0; i < sizeof grey; i++)
+            grey[i] = (uint8_t)(150 + ln_random_below(&random, 20) + ln_random_below(&random, 20));
+        assert_int_equal(prepare(grey, out, NULL), LN_E_FORMAT);
+    }
+}
+
 /* Whatever it is given, it answers or refuses. */
 static void test_anything(void **state) {
     (void)state;
@@ -135,7 +177,8 @@ static void test_anything(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shape),    cmocka_unit_test(test_same),     cmocka_unit_test(test_thin),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_anything),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_anything), cmocka_unit_test(test_small),
+        cmocka_unit_test(test_grain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

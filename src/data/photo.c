@@ -1,17 +1,19 @@
 /* A photo of a digit as MNIST's images are: light ink on black, 20 pixels large, the centre of mass in the middle.
  *
+ *   size    the photo is looked at small first, LN_PHOTO_SIDE large, where grain and dirt are faint; then twice as
+ *           large, and so on up to what it is, until a digit is found of some size
  *   paper   of dark ink: the lightest value near by, then the darkest of those (a closing): what the paper would look
  *           like without the ink, shadow and all; of light ink the other way round (the picture is turned over first)
- *   ink     the share of the light that it takes, 1 - picture / paper, where that is more than Otsu's threshold and
- *           than 2/5 of the strongest
- *   pieces  connected ink; specks (less than a twentieth of the largest), and what lies at the edge of the picture
- *           where something large does not, are dropped
+ *   ink     the share of the light that it takes, 1 - picture / paper, less what the paper's grain takes; where that is
+ *           more than Otsu's threshold, than 2/5 of the strongest, and than the grain reaches
+ *   pieces  connected ink; specks (less than a twentieth of the largest), what lies far from the largest, and what lies
+ *           at the edge of the picture where something large does not, are dropped
  *   stroke  about 2 · area / edge wide; strokes thinner than two pixels of the result are widened to that
  *   result  the box round the ink scaled to 20 of 28 (the mean over the area that a pixel covers), as strong as the ink
  *           is, placed such that the centre of mass is in the middle
  *
- * Which way round ink and paper are is seen by what differs most from its surroundings: ink does, and there is less of
- * it than of paper. */
+ * Which way round ink and paper are is seen by what differs most from its surroundings, however little there is of it:
+ * ink does, as there is less of it near by than of paper. */
 #include "data/photo.h"
 
 #include "base/cpu.h"
@@ -20,69 +22,158 @@
 #include "data/data.h"
 #include "data/picture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_SIDE = 8, LEAST_CONTRAST = 24, LEVELS = 256 };
+enum {
+    LEAST_SIDE = 8,
+    LEAST_CONTRAST = 24, /* of 255, and */
+    LEAST_AREA = 10,     /* pixels: fainter or smaller ink is none */
+    SURE_LARGE = 40,     /* pixels: a digit of that size has all its strokes, a smaller one is looked at more closely */
+    FEW = 16, /* pixels that a digit has at least of its strongest ink, or one that is large enough to read */
+    LEVELS = 256,
+    LANES = 64 /* columns that are worked on side by side */
+};
 
-static const uint32_t AT_EDGE = UINT32_C(1) << 31;
+static const uint32_t AT_EDGE = UINT32_C(1) << 31, NEAR = UINT32_C(1) << 30, AREA = (UINT32_C(1) << 30) - 1;
 
 /* Working copies, side by side in one piece of memory. */
 typedef struct photo {
     size_t    h, w, n;
-    uint8_t  *grey, *paper, *spare;
+    size_t    reach; /* what is farther away does not count as near; strokes are thinner than twice that */
+    uint8_t  *grey, *paper, *line;
     uint32_t *piece, *queue; /* piece: to which one a pixel belongs, 0: to none */
-    uint32_t *area;          /* of piece i, from 1 on, pixels; with AT_EDGE where it reaches the picture's edge */
-} photo;
+    uint32_t *area;          /* of piece i, from 1 on, pixels; AT_EDGE where it reaches the picture's edge, NEAR … */
+} photo;                     /* … where it reaches the surroundings of the largest */
 
 /* ---------------------------------------------------------------- the paper */
 
-/* to[i] = the largest (or smallest) of the line's values at most `reach` places away; n values, `step` apart. */
-static void extreme_line(const uint8_t *from, uint8_t *to, size_t n, size_t step, size_t reach, bool largest) {
-    for (size_t i = 0; i < n; i++) {
-        const size_t lo = i > reach ? i - reach : 0, hi = ln_least(n - 1, i + reach);
-        uint8_t      best = from[lo * step];
-        for (size_t j = lo + 1; j <= hi; j++) {
-            const uint8_t value = from[j * step];
-            if (largest ? value > best : value < best) best = value;
-        }
-        to[i * step] = best;
+/* `lanes` neighbouring columns of n values, `step` apart: into the line, side by side, with `pad` of the least value
+ * before and after them. */
+static void load(photo *p, const uint8_t *values, size_t n, size_t step, size_t lanes, size_t pad) {
+    memset(p->line, 0, (n + 2 * pad) * lanes);
+    for (size_t i = 0; i < n; i++) memcpy(p->line + (pad + i) * lanes, values + i * step, lanes);
+}
+
+static void store(const photo *p, uint8_t *values, size_t n, size_t step, size_t lanes) {
+    for (size_t i = 0; i < n; i++) memcpy(values + i * step, p->line + i * lanes, lanes);
+}
+
+static void turn_over(uint8_t *values, size_t n) {
+    for (size_t i = 0; i < n; i++) values[i] = (uint8_t)(255 - values[i]);
+}
+
+/* Of the line's columns of n + 2 · reach values the n largest of 2 · reach + 1 that follow each other: by windows of 1,
+ * 2, 4, … values, then two of these that overlap. */
+static void largest_of(photo *p, size_t n, size_t lanes, size_t reach) {
+    const size_t   window = 2 * reach + 1;
+    uint8_t *const line = p->line;
+    size_t         have = 1;
+    for (; 2 * have <= window; have *= 2)
+        for (size_t i = 0; i < (n + 2 * reach - have) * lanes; i++)
+            if (line[i + have * lanes] > line[i]) line[i] = line[i + have * lanes];
+    const size_t rest = (window - have) * lanes;
+    for (size_t i = 0; i < n * lanes; i++)
+        if (line[i + rest] > line[i]) line[i] = line[i + rest];
+}
+
+/* Each value becomes the largest of a square around it. */
+static void spread(photo *p, uint8_t *values, size_t reach) {
+    for (size_t r = 0; r < p->h; r++) {
+        load(p, values + r * p->w, p->w, 1, 1, reach);
+        largest_of(p, p->w, 1, reach);
+        store(p, values + r * p->w, p->w, 1, 1);
+    }
+    for (size_t q = 0; q < p->w; q += LANES) {
+        const size_t lanes = ln_least(LANES, p->w - q);
+        load(p, values + q, p->h, p->w, lanes, reach);
+        largest_of(p, p->h, lanes, reach);
+        store(p, values + q, p->h, p->w, lanes);
     }
 }
 
-/* The same over a square, in place. */
-static void extreme(photo *p, uint8_t *values, size_t reach, bool largest) {
-    for (size_t r = 0; r < p->h; r++) extreme_line(values + r * p->w, p->spare + r * p->w, p->w, 1, reach, largest);
-    for (size_t q = 0; q < p->w; q++) extreme_line(p->spare + q, values + q, p->h, p->w, reach, largest);
+/* The closing, by squares that reach over the picture's edge, too: where a shadow is cut off there, one lies in
+ * it. So there are 2 · reach more rows on the way, and as many columns. */
+static void find_paper(photo *p) {
+    const size_t reach = p->reach, h = p->h + 2 * reach;
+    for (size_t q = 0; q < p->w; q += LANES) {
+        const size_t lanes = ln_least(LANES, p->w - q);
+        load(p, p->grey + q, p->h, p->w, lanes, 2 * reach);
+        largest_of(p, h, lanes, reach);
+        store(p, p->paper + q, h, p->w, lanes);
+    }
+    for (size_t r = 0; r < h; r++) {
+        load(p, p->paper + r * p->w, p->w, 1, 1, 2 * reach);
+        largest_of(p, p->w + 2 * reach, 1, reach);
+        turn_over(p->line, p->w + 2 * reach); /* the smallest is the largest of what is turned over */
+        largest_of(p, p->w, 1, reach);
+        store(p, p->paper + r * p->w, p->w, 1, 1);
+    }
+    for (size_t q = 0; q < p->w; q += LANES) {
+        const size_t lanes = ln_least(LANES, p->w - q);
+        load(p, p->paper + q, h, p->w, lanes, 0);
+        largest_of(p, p->h, lanes, reach);
+        store(p, p->paper + q, p->h, p->w, lanes);
+    }
+    turn_over(p->paper, p->n);
 }
 
-/* Is the ink lighter than the paper? Of the differences from the mean of the surroundings, the largest hundredth up is
- * set beside the largest hundredth down. */
-static bool ink_is_light(const photo *p) {
-    const size_t reach = ln_most(p->h, p->w) / 6;
-    size_t       count[2 * LEVELS] = {0}, low = 0, high = 2 * LEVELS - 1;
+/* sum[i]: of all values above and left of pixel i and its own, modulo 2^32, which differences do not mind. */
+static void add_up(const photo *p, uint32_t *sum) {
+    for (size_t r = 0; r < p->h; r++) {
+        uint32_t row = 0;
+        for (size_t q = 0; q < p->w; q++) {
+            row += p->grey[r * p->w + q];
+            sum[r * p->w + q] = row + (r > 0 ? sum[(r - 1) * p->w + q] : 0);
+        }
+    }
+}
+
+/* How much lighter than the paper the ink is, negative where it is darker: of the differences from the mean of the
+ * surroundings, the few largest up are set beside the few largest down. */
+static long lightness(photo *p) {
+    const size_t    reach = p->reach, few = ln_least(FEW, p->n / 100);
+    uint32_t *const sum = p->piece;
+    size_t          count[2 * LEVELS] = {0}, low = 0, high = 2 * LEVELS - 1;
+    add_up(p, sum);
     for (size_t r = 0; r < p->h; r++)
         for (size_t q = 0; q < p->w; q++) {
-            const size_t top = r > reach ? r - reach : 0, bottom = ln_least(p->h - 1, r + reach);
-            const size_t left = q > reach ? q - reach : 0, right = ln_least(p->w - 1, q + reach);
-            size_t       sum = p->grey[r * p->w + q], n = 1;
-            for (size_t y = top; y <= bottom; y += 4)
-                for (size_t x = left; x <= right; x += 4, n++) sum += p->grey[y * p->w + x];
-            count[LEVELS + p->grey[r * p->w + q] - sum / n]++;
+            const size_t   bottom = ln_least(p->h - 1, r + reach), right = ln_least(p->w - 1, q + reach);
+            const size_t   top = r > reach ? r - reach : 0, left = q > reach ? q - reach : 0;
+            const uint32_t above = top > 0 ? sum[(top - 1) * p->w + right] : 0;
+            const uint32_t beside = left > 0 ? sum[bottom * p->w + left - 1] : 0;
+            const uint32_t twice = top > 0 && left > 0 ? sum[(top - 1) * p->w + left - 1] : 0;
+            const uint32_t all = sum[bottom * p->w + right] - above - beside + twice;
+            count[LEVELS + p->grey[r * p->w + q] - all / ((bottom - top + 1) * (right - left + 1))]++;
         }
-    for (size_t seen = 0; (seen += count[low]) <= p->n / 100; low++) {}
-    for (size_t seen = 0; (seen += count[high]) <= p->n / 100; high--) {}
-    return high > LEVELS && (low >= LEVELS || high - LEVELS > LEVELS - low);
+    for (size_t seen = 0; (seen += count[low]) <= few; low++) {}
+    for (size_t seen = 0; (seen += count[high]) <= few; high--) {}
+    return (long)high + (long)low - 2 * LEVELS;
 }
 
 /* -------------------------------------------------------------------- the ink */
 
-/* What n / part of the values are above. */
-static unsigned strongest(const uint8_t *values, size_t n, size_t part) {
+/* What `few` of the values are above. */
+static unsigned strongest(const uint8_t *values, size_t n, size_t few) {
     size_t   count[LEVELS] = {0}, seen = 0;
     unsigned level = LEVELS - 1;
     for (size_t i = 0; i < n; i++) count[values[i]]++;
-    while (level > 0 && (seen += count[level]) <= n / part) level--;
+    while (level > 0 && (seen += count[level]) <= few) level--;
     return level;
+}
+
+/* Takes the paper's own values, the median, from all; returns how far grain reaches above it: four standard deviations,
+ * by the median of the distances, which ink does not change as there is less of it than of paper. */
+static unsigned take_grain(uint8_t *values, size_t n) {
+    size_t         count[LEVELS] = {0}, seen;
+    const unsigned middle = strongest(values, n, n / 2);
+    for (size_t i = 0; i < n; i++) {
+        count[values[i] > middle ? values[i] - middle : middle - values[i]]++;
+        values[i] = values[i] > middle ? (uint8_t)(values[i] - middle) : 0;
+    }
+    unsigned distance = 0;
+    for (seen = count[0]; seen <= n / 2; seen += count[distance]) distance++;
+    return (unsigned)(4 * 1.48 * distance + 0.5);
 }
 
 /* The level that parts the values in two such that these differ most, each weighted by its number. */
@@ -125,40 +216,56 @@ static uint32_t mark(photo *p, size_t i, uint32_t number, const uint8_t *ink, un
     return area;
 }
 
-/* Numbers all pieces of ink, then takes the number from those that are not the digit's. */
-static void find_pieces(photo *p, const uint8_t *ink, unsigned level) {
-    uint32_t n = 0, largest = 0, inside = 0;
-    memset(p->piece, 0, p->n * sizeof *p->piece);
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->piece[i] || ink[i] <= level) continue;
-        const uint32_t area = mark(p, i, ++n, ink, level);
-        p->area[n] = area;
-        if ((area & ~AT_EDGE) > largest) largest = area & ~AT_EDGE;
-        if (!(area & AT_EDGE) && area > inside) inside = area;
-    }
-    const bool     free = inside >= largest / 5;
-    const uint32_t least = (free ? inside : largest) / 20;
-    for (size_t i = 0; i < p->n; i++) {
-        const uint32_t area = p->area[p->piece[i]];
-        if (p->piece[i] && ((area & ~AT_EDGE) < least || (free && (area & AT_EDGE)))) p->piece[i] = 0;
-    }
-}
-
-/* ------------------------------------------------------------------ the digit */
-
 typedef struct box {
     size_t top, bottom, left, right;
 } box; /* [top, bottom) × [left, right) */
 
-static box box_of(const photo *p) {
+/* The box round one piece, or all (0). */
+static box box_of(const photo *p, uint32_t number) {
     box b = {p->h, 0, p->w, 0};
     for (size_t i = 0; i < p->n; i++) {
-        if (!p->piece[i]) continue;
+        if (!p->piece[i] || (number && p->piece[i] != number)) continue;
         b.top = ln_least(b.top, i / p->w), b.bottom = ln_most(b.bottom, i / p->w + 1);
         b.left = ln_least(b.left, i % p->w), b.right = ln_most(b.right, i % p->w + 1);
     }
     return b;
 }
+
+static size_t large_of(box b) { return ln_most(b.bottom - b.top, b.right - b.left); }
+
+/* Notes which pieces reach into the box round the largest and half its size around. */
+static void find_near(photo *p, uint32_t largest) {
+    const box    b = box_of(p, largest);
+    const size_t around = large_of(b) / 2;
+    for (size_t r = b.top > around ? b.top - around : 0; r < ln_least(b.bottom + around, p->h); r++)
+        for (size_t q = b.left > around ? b.left - around : 0; q < ln_least(b.right + around, p->w); q++)
+            p->area[p->piece[r * p->w + q]] |= NEAR;
+}
+
+/* Numbers all pieces of ink, then takes the number from those that are not the digit's. Returns the largest's area. */
+static uint32_t find_pieces(photo *p, const uint8_t *ink, unsigned level) {
+    uint32_t n = 0, largest = 0, inside = 0; /* numbers; 0: there is none, and area[0] is 0 */
+    memset(p->piece, 0, p->n * sizeof *p->piece);
+    p->area[0] = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->piece[i] || ink[i] <= level) continue;
+        const uint32_t area = p->area[n + 1] = mark(p, i, n + 1, ink, level);
+        n++;
+        if ((area & AREA) > (p->area[largest] & AREA)) largest = n;
+        if (!(area & AT_EDGE) && area > p->area[inside]) inside = n;
+    }
+    if (!n) return 0;
+    const bool     free = p->area[inside] >= (p->area[largest] & AREA) / 5 && inside;
+    const uint32_t main = free ? inside : largest, most = p->area[main] & AREA;
+    find_near(p, main);
+    for (size_t i = 0; i < p->n; i++) {
+        const uint32_t area = p->area[p->piece[i]];
+        if ((area & AREA) < most / 20 || !(area & NEAR) || (free && (area & AT_EDGE))) p->piece[i] = 0;
+    }
+    return most;
+}
+
+/* ------------------------------------------------------------------ the digit */
 
 /* Pixels of a stroke from side to side: twice the area over the length of the outline. */
 static double stroke_of(const photo *p) {
@@ -181,9 +288,8 @@ static void clean(photo *p, uint8_t *ink, unsigned level) {
     for (size_t i = 0; i < p->n; i++)
         if (p->piece[i]) sum += ink[i], n++;
     const double floor = level / 2.0, full = sum / (double)n;
-    for (size_t i = 0; i < p->n; i++) p->spare[i] = p->piece[i] ? 1 : 0;
-    memcpy(p->paper, p->spare, p->n);
-    extreme(p, p->paper, 1, true); /* the digit and one pixel around it */
+    for (size_t i = 0; i < p->n; i++) p->paper[i] = p->piece[i] ? 1 : 0;
+    spread(p, p->paper, 1); /* the digit and one pixel around it */
     for (size_t i = 0; i < p->n; i++) {
         const double value = full > floor ? 255 * ((double)ink[i] - floor) / (full - floor) : 255;
         const long   whole = (long)(value * 2 + 1) / 2; /* rounded */
@@ -230,69 +336,99 @@ static void place(const photo *p, const uint8_t *ink, box b, double step, size_t
         }
 }
 
-static ln_status prepare(photo *p, const char *name, size_t side, uint8_t *out, ln_error *error) {
-    const size_t reach = ln_most(p->h, p->w) / 6;
-    if (ink_is_light(p))
-        for (size_t i = 0; i < p->n; i++) p->grey[i] = (uint8_t)(255 - p->grey[i]);
-    memcpy(p->paper, p->grey, p->n);
-    extreme(p, p->paper, reach, true);
-    extreme(p, p->paper, reach, false);
+/* What a look at the photo found. */
+typedef struct sight {
+    size_t   large; /* pixels of the digit, 0: there is none */
+    unsigned level; /* what ink had to be stronger than */
+    bool     sure;  /* no closer look is needed */
+} sight;
+
+/* Looks at the photo in p->grey, dark ink on light paper, which it overwrites; a digit goes into out. */
+static sight look(photo *p, size_t side, uint8_t *out) {
+    find_paper(p);
     uint8_t *const ink = p->grey;
     for (size_t i = 0; i < p->n; i++) ink[i] = (uint8_t)(255 * (p->paper[i] - p->grey[i]) / (p->paper[i] + 8));
-    const unsigned strong = strongest(ink, p->n, 500), low = strong * 2 / 5, parting = otsu(ink, p->n);
-    const unsigned level = parting > low ? parting : low; /* of very little ink Otsu sees nothing but grain */
-    if (strong < LEAST_CONTRAST)
-        return ln_fail(error, LN_E_FORMAT,
-                       "%s: no ink is to be seen: almost nothing is darker or lighter than the paper by more than %u "
-                       "%%; give a photo with more contrast",
-                       name, strong * 100 / 255);
-    find_pieces(p, ink, level);
-    const box    b = box_of(p);
-    const double large = (double)ln_most(b.bottom - b.top, b.right - b.left);
-    const double step = large / ((double)side * 20 / 28), stroke = stroke_of(p);
+    const unsigned grain = take_grain(ink, p->n), strong = strongest(ink, p->n, ln_least(FEW, p->n / 100));
+    const unsigned low = strong * 2 / 5, parting = otsu(ink, p->n); /* of very little ink Otsu sees nothing but grain */
+    const unsigned level = (unsigned)ln_most(ln_most(parting, low), grain);
+    if (strong < LEAST_CONTRAST) return (sight){.level = LEAST_CONTRAST};
+    if (find_pieces(p, ink, level) < LEAST_AREA) return (sight){.level = level};
+    const box    b = box_of(p, 0);
+    const double step = (double)large_of(b) / ((double)side * 20 / 28), stroke = stroke_of(p);
     clean(p, ink, level);
-    if (stroke < 2 * step) extreme(p, ink, (size_t)((2 * step - stroke) / 2 + 0.5), true);
+    if (stroke < 2 * step) spread(p, ink, (size_t)((2 * step - stroke) / 2 + 0.5));
     place(p, ink, b, step, side, out);
-    return LN_OK;
+    return (sight){large_of(b), level, large_of(b) >= SURE_LARGE && strong >= 4 * grain};
 }
 
-ln_status ln_photo_digit(ln_context *context, const char *name, const uint8_t *grey, size_t h, size_t w, size_t side,
-                         uint8_t *out, ln_error *error) {
+/* Takes into p->grey the picture shrunk such that its larger side is `large`. */
+static void shrink(photo *p, const ln_picture *picture, size_t large) {
+    const size_t all = ln_most(picture->h, picture->w);
+    p->h = ln_most(picture->h * large / all, 1);
+    p->w = ln_most(picture->w * large / all, 1);
+    p->n = p->h * p->w;
+    p->reach = ln_least(large, LN_PHOTO_SIDE) / 6;
+    ln_picture_scale(picture, 1, p->h, p->w, p->grey);
+}
+
+/* Is the ink lighter than the paper? The size at which that is clearest says it: of a small digit the largest, of thick
+ * strokes, which are their own surroundings, a smaller one. */
+static bool ink_is_light(photo *p, const ln_picture *picture, size_t all) {
+    long clearest = 0;
+    for (size_t large = ln_least(all, LN_PHOTO_SIDE);; large = ln_least(2 * large, all)) {
+        shrink(p, picture, large);
+        const long light = lightness(p);
+        if (labs(light) > labs(clearest)) clearest = light;
+        if (large == all) return clearest > 0;
+    }
+}
+
+static ln_status find_digit(ln_context *context, const char *name, const ln_picture *picture, size_t side, uint8_t *out,
+                            ln_error *error) {
+    const size_t h = picture->h, w = picture->w, n = h * w, all = ln_most(h, w);
     if (h < LEAST_SIDE || w < LEAST_SIDE)
         return ln_fail(error, LN_E_SHAPE,
                        "%s: a photo of %zux%zu is too small to find a digit in: give one of %dx%d at "
                        "least",
                        name, h, w, LEAST_SIDE, LEAST_SIDE);
-    const size_t    n = h * w, n_bytes = 3 * n + (3 * n + 1) * sizeof(uint32_t);
-    photo           p = {.h = h, .w = w, .n = n};
-    uint32_t *const memory = ln_allocate_zeroed(context, n_bytes);
+    const size_t    n_pieces = ((h + 1) / 2) * ((w + 1) / 2) + 1; /* at most: those that touch are one */
+    const size_t    n_line = 2 * all * LANES, n_paper = n + 2 * (ln_least(all, LN_PHOTO_SIDE) / 6) * w;
+    const size_t    n_bytes = (2 * n + n_pieces) * sizeof(uint32_t) + n + n_paper + n_line;
+    photo           p = {0};
+    uint32_t *const memory = ln_allocate(context, n_bytes);
     if (!memory) return ln_fail_memory(error, name, n_bytes);
     p.piece = memory, p.queue = memory + n, p.area = memory + 2 * n;
-    p.grey = (uint8_t *)(p.area + n + 1), p.paper = p.grey + n, p.spare = p.paper + n;
-    memcpy(p.grey, grey, n);
-    const ln_status status = prepare(&p, name, side, out, error);
+    p.grey = (uint8_t *)(p.area + n_pieces), p.paper = p.grey + n, p.line = p.paper + n_paper;
+    const bool light = ink_is_light(&p, picture, all);
+    bool       found = false;
+    sight      last;
+    for (size_t large = ln_least(all, LN_PHOTO_SIDE);; large = ln_least(2 * large, all)) {
+        shrink(&p, picture, large);
+        if (light) turn_over(p.grey, p.n);
+        last = look(&p, side, out);
+        if (last.large) found = true; /* out keeps it where a closer look finds none */
+        if (last.sure || large == all) break;
+    }
     ln_release(context, memory);
-    return status;
+    return found ? LN_OK
+                 : ln_fail(error, LN_E_FORMAT,
+                           "%s: no ink is to be seen: nothing but specks is darker or lighter than the paper by more "
+                           "than %u %%; give a photo with more contrast",
+                           name, last.level * 100 / 255);
+}
+
+ln_status ln_photo_digit(ln_context *context, const char *name, const uint8_t *grey, size_t h, size_t w, size_t side,
+                         uint8_t *out, ln_error *error) {
+    ln_picture picture = ln_picture_upright(h, w, 1, 255);
+    picture.samples = (void *)(uintptr_t)grey; /* read alone */
+    return find_digit(context, name, &picture, side, out, error);
 }
 
 /* ---------------------------------------------------------------------- files */
 
-/* Grey, as large as a photo needs to be. */
-static ln_status shrink(ln_context *context, const char *name, const ln_picture *picture, uint8_t **grey, size_t *h,
-                        size_t *w, ln_error *error) {
-    const size_t large = ln_most(picture->h, picture->w), side = ln_least(large, LN_PHOTO_SIDE);
-    *h = ln_most(picture->h * side / large, 1);
-    *w = ln_most(picture->w * side / large, 1);
-    *grey = ln_allocate(context, *h * *w);
-    if (!*grey) return ln_fail_memory(error, name, *h * *w);
-    ln_picture_scale(picture, 1, *h, *w, *grey);
-    return LN_OK;
-}
-
 static ln_status read_digit(ln_context *context, const char *path, size_t side, uint8_t *out, ln_error *error) {
     unsigned char *bytes;
-    uint8_t       *grey = NULL;
-    size_t         n_bytes, h, w;
+    size_t         n_bytes;
     ln_picture     picture;
     ln_status      status = ln_file_read(context, path, LN_PICTURE_MAX_FILE, &bytes, &n_bytes, error);
     if (status != LN_OK) return status;
@@ -300,11 +436,9 @@ static ln_status read_digit(ln_context *context, const char *path, size_t side, 
     ln_release(context, bytes);
     if (status != LN_OK) return status;
     const uint64_t mode = ln_fp_enter();
-    status = shrink(context, path, &picture, &grey, &h, &w, error);
-    if (status == LN_OK) status = ln_photo_digit(context, path, grey, h, w, side, out, error);
+    status = find_digit(context, path, &picture, side, out, error);
     ln_fp_leave(mode);
     ln_release(context, picture.samples);
-    ln_release(context, grey);
     return status;
 }
 

@@ -4,8 +4,9 @@
 
 #include "base/context.h"
 
-/* grey: h × w values of 0 … 255, 8 to LN_PHOTO_SIDE rows and columns. out: side × side, light ink on 0, the ink as
- * large as 20/28 of it and centred by its mass. LN_E_FORMAT where there is no ink to be seen; name stands in messages.
+/* grey: h × w values of 0 … 255, 8 rows and columns at least. out: side × side, light ink on 0, the ink as large as
+ * 20/28 of it and centred by its mass. LN_E_FORMAT where there is no ink to be seen; name stands in messages.
+ * LN_PHOTO_SIDE: how large a photo is looked at first, and the largest side.
  * Source: Yann LeCun's description of MNIST's images (20×20, centre of mass in 28×28); Otsu, "A threshold selection
  * method from gray-level histograms", 1979, for the threshold. */
 enum { LN_PHOTO_SIDE = 256 };
