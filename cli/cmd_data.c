@@ -1,5 +1,6 @@
 /* cmd_data.c: linnet data WORD ...: what is done with images before any training. Each word is a file, data_WORD.c. */
 #include "data.h"
+#include "recipe_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +20,24 @@ static bool same(const ln_data *a, const ln_data *b) {
     return equal;
 }
 
-bool data_open(ln_context *context, const char *name, data_parts *parts, ln_error *error) {
+bool data_reading(const arguments *a, ln_reading *reading) {
+    const char *const resize = argument(a, "resize"), *const grey = argument(a, "grayscale");
+    *reading = (ln_reading){.grayscale = grey && strcmp(grey, "true") == 0};
+    if (grey && !reading->grayscale && strcmp(grey, "false") != 0)
+        return say_usage(a->verb, "grayscale=%s: must be true or false", grey), false;
+    if (!resize || recipe_resize(resize, &reading->h, &reading->w)) return true;
+    return say_usage(a->verb, "resize=%s: must be rows x columns, each 1 to 16384, such as 32x32, or none", resize),
+           false;
+}
+
+bool data_open(ln_context *context, const char *name, const ln_reading *reading, data_parts *parts, ln_error *error) {
     const char *const colon = strrchr(name, ':');
     const bool        one = colon && (strcmp(colon, ":train") == 0 || strcmp(colon, ":test") == 0);
     pool              owner = {0};
-    *parts = (data_parts){.train = ln_data_open(context, name, "train", NULL, error)};
+    *parts = (data_parts){.train = ln_data_open_as(context, name, "train", NULL, reading, error)};
     bool good = parts->train != NULL;
     if (good && !one) { /* what has no parts refuses to be asked for one */
-        parts->test = ln_data_open(context, pool_format(&owner, "%s:test", name), NULL, NULL, error);
+        parts->test = ln_data_open_as(context, pool_format(&owner, "%s:test", name), NULL, NULL, reading, error);
         good = parts->test || error->status == LN_E_ARGUMENT;
         if (parts->test && same(parts->train, parts->test)) {
             ln_data_free(parts->test);
@@ -102,7 +113,8 @@ const verb verb_data = {
     .name = "data",
     .summary = "describe, convert, preview and fetch images",
     .usage = "data info|convert|preview|fetch ...",
-    .help = "linnet data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [--json]\n"
+    .help = "linnet data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [resize=HxW]\n"
+            "                 [grayscale=true] [--json]\n"
             "\n"
             "  says what a set holds (linnet help images has the names): sizes, range, mean and\n"
             "  deviation of the values, images by class; and what to look out for: classes of\n"
@@ -112,10 +124,13 @@ const verb verb_data = {
             "  sheet=FILE.png  a picture of some images: a row a class, its number before it\n"
             "  shape=CxHxW     what the values of an image are, where a file does not say, as a\n"
             "                  CSV does not: shape=1x28x28\n"
+            "  resize=HxW      makes images so large, as data.resize does in a recipe: pictures\n"
+            "                  in folders may differ in size\n"
+            "  grayscale=true  makes colour grey, as data.grayscale does\n"
             "  --json          one line of JSON\n"
             "\n"
             "linnet data convert FROM TO [split=train|test] [rows=FIRST-LAST]\n"
-            "                    [classes=LABELS] [shape=CxHxW]\n"
+            "                    [classes=LABELS] [shape=CxHxW] [resize=HxW] [grayscale=true]\n"
             "\n"
             "  writes a set anew, in the format that TO ends in:\n"
             "\n"
@@ -157,10 +172,12 @@ const verb verb_data = {
             "  linnet data info train.csv test.csv\n"
             "  linnet data convert mnist digits.npz classes=0,1,2\n"
             "  linnet data convert train.csv digits/ shape=1x28x28\n"
+            "  linnet data convert photos photos.npz resize=64x64\n"
             "  linnet data preview recipes/mnist_best.yaml out=seen.png\n"
             "  linnet data fetch fashion-mnist\n",
     .flags = (const char *const[]){"--json", NULL},
-    .keys = (const char *const[]){"sheet", "shape", "split", "rows", "classes", "out", "n", "views", "to", NULL},
+    .keys = (const char *const[]){"sheet", "shape", "resize", "grayscale", "split", "rows", "classes", "out", "n",
+                                  "views", "to", NULL},
     .n_min = 1,
     .n_max = SIZE_MAX,
     .overrides = true,

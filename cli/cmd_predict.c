@@ -7,13 +7,11 @@
 #include "terminal.h"
 #include "work.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_COLUMNS = 30, MAX_IMAGES = 1000000000, MAX_BEST = 1000, MAX_MEMBERS = 64 };
@@ -35,6 +33,8 @@ typedef struct prediction {
     size_t           first, image; /* SIZE_MAX: not given */
     size_t           n_best;
     bool             inverted, prepares, shows, lines;
+    size_t           n_asked, n_unread, n_inverted; /* pictures: all, those that could not be read, … */
+    const char      *first_inverted;
     bool             spooled;    /* standard input is looked at */
     bool             usage;      /* after an error: no images can have the name that was given */
     const char      *out, *save; /* save: the folder for what the network saw */
@@ -106,9 +106,12 @@ static bool ask_one(prediction *p, const ln_data *data, ln_error *error) {
 
 /* Where images are from. */
 typedef struct origin {
-    const char    *file;  /* the picture's name; NULL: a set */
-    const ln_data *named; /* the set, whose classes may have names */
-    size_t         first; /* number of the first image in it */
+    const char        *file;  /* the picture's name; NULL: a set */
+    const ln_data     *named; /* the set, whose classes may have names */
+    size_t             first; /* number of the first image in it */
+    const char *const *files; /* of photos of a set: the name, the number and the class of each; else NULL */
+    const size_t      *number;
+    const int64_t     *truth;
 } origin;
 
 static bool answer(prediction *p, const ln_data *data, const origin *of, ln_error *error) {
@@ -116,9 +119,9 @@ static bool answer(prediction *p, const ln_data *data, const origin *of, ln_erro
     const size_t n = ln_data_describe(data).n;
     answers_reserve(a, n);
     for (size_t i = 0; i < n; i++) {
-        a->truth[a->n + i] = images_answer(p->model, of->named, ln_data_label(data, i));
-        a->files[a->n + i] = of->file;
-        a->number[a->n + i] = of->first + i;
+        a->truth[a->n + i] = of->truth ? of->truth[i] : images_answer(p->model, of->named, ln_data_label(data, i));
+        a->files[a->n + i] = of->files ? of->files[i] : of->file;
+        a->number[a->n + i] = of->number ? of->number[i] : of->first + i;
     }
     memset(a->logits + a->n * a->k, 0, n * a->k * sizeof *a->logits);
     memset(a->probabilities + a->n * a->n_classes, 0, n * a->n_classes * sizeof *a->probabilities);
@@ -234,10 +237,37 @@ static void print_picture(prediction *p, const char *path) {
 
 /* -------------------------------------------------------------------- runs */
 
-static void note_inverted(const char *path, bool could_prepare) {
-    say("note: %s looks inverted (light around the middle), where the training images are light on dark: invert=true "
-        "turns it over%s",
-        path, could_prepare ? ", and prepare=mnist finds the digit in a photo" : "");
+/* A picture that cannot be read is told, and the others are predicted; what is true of all of them ends the work. */
+static bool skip(prediction *p, ln_error *error) {
+    const ln_status s = error->status;
+    if (s != LN_E_FORMAT && s != LN_E_IO && s != LN_E_UNSUPPORTED && !(s == LN_E_SHAPE && p->prepares)) return false;
+    say_error(error);
+    *error = (ln_error){0};
+    p->n_unread++;
+    return true;
+}
+
+/* Where grey images may lie the other way round than those of the training, and nothing tells which way those did. */
+static bool minds_inverted(const prediction *p) {
+    const ln_reading r = ln_model_reading(p->model);
+    size_t           c, h, w;
+    ln_model_input_shape(p->model, &c, &h, &w);
+    return c == 1 && !p->inverted && r.h == 0 && !r.grayscale && !r.invert;
+}
+
+/* Once, however many there are. */
+static void note_inverted(const prediction *p) {
+    size_t c, h, w;
+    pool   owner = {0};
+    if (p->n_inverted == 0) return;
+    ln_model_input_shape(p->model, &c, &h, &w);
+    const size_t      n = p->n_asked - p->n_unread;
+    const bool        one = p->n_inverted == 1;
+    const char *const who = n == 1 ? p->first_inverted : pool_format(&owner, "%zu of %zu pictures", p->n_inverted, n);
+    say("note: %s look%s inverted (light around the middle), where the training images are light on dark: invert=true "
+        "turns %s over%s",
+        who, one ? "s" : "", one ? "it" : "them", h == w ? ", and prepare=mnist finds the digit in a photo" : "");
+    pool_free(&owner);
 }
 
 /* Are pictures to be turned over? As the training images were, and once more where asked for. */
@@ -255,29 +285,32 @@ static void keep_seen(prediction *p, const ln_data *data, size_t n, const char *
 }
 
 /* The picture as the network takes it. */
-static ln_data *open_picture(prediction *p, const char *path, ln_error *error) {
+static ln_data *open_picture(prediction *p, const char *path, const char *called, ln_error *error) {
     bool   looks_inverted = false;
     size_t c, h, w;
     ln_model_input_shape(p->model, &c, &h, &w);
     const bool square = c == 1 && h == w;
     if (p->prepares && square) return ln_data_from_photo(p->context, path, h, error);
     if (p->prepares) {
-        fill_error(error, LN_E_SHAPE,
+        fill_error(error, LN_E_ARGUMENT,
                    "prepare=mnist makes square grey images, and the network takes %zux%zux%zu: leave it out", c, h, w);
         return NULL;
     }
     ln_data *const data = ln_data_from_picture(p->context, path, c, h, w, &looks_inverted, error);
-    if (looks_inverted && !turns(p)) note_inverted(path, square);
+    if (looks_inverted && minds_inverted(p) && p->n_inverted++ == 0)
+        p->first_inverted = pool_format(&p->owner, "%s", called);
     return data;
 }
 
-/* name: what it is called in the answers. */
-static bool predict_picture(prediction *p, const char *path, const char *called, ln_error *error) {
-    ln_data       *data = open_picture(p, path, error);
-    ln_data       *turned = data && turns(p) ? images_part(p->context, data, 0, 1, true, &p->owner, error) : NULL;
+/* called: what it is in the answers, and `number` its number there. */
+static bool predict_picture(prediction *p, const char *path, const char *called, size_t number, ln_error *error) {
+    p->n_asked++;
+    ln_data *data = open_picture(p, path, called, error);
+    if (!data) return skip(p, error);
+    ln_data       *turned = turns(p) ? images_part(p->context, data, 0, 1, true, &p->owner, error) : NULL;
     const ln_data *image = turns(p) ? turned : data;
     const char    *name = pool_format(&p->owner, "%s", called);
-    const bool     good = image && answer(p, image, &(origin){name, image, 0}, error);
+    const bool     good = image && answer(p, image, &(origin){.file = name, .named = image, .first = number}, error);
     if (good) keep_seen(p, image, 1, strcmp(called, "-") == 0 ? "input" : called, false);
     if (good && p->shows) show(p, image, p->answers.n - 1);
     if (good && p->lines) print_lines(p, p->answers.n - 1);
@@ -287,32 +320,17 @@ static bool predict_picture(prediction *p, const char *path, const char *called,
     return good;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* The pictures that lie in a folder, by name; 0 where there are none, as in a folder of classes. */
-static size_t pictures_in(const char *path, const char ***names, pool *owner) {
-    DIR *const   folder = opendir(path);
-    size_t       n = 0, capacity = 0;
-    const char **list = NULL;
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        const char *const name = pool_format(owner, "%s/%s", path, entry->d_name);
-        if (entry->d_name[0] == '.' || !images_is_picture(name)) continue;
-        if (n == capacity) {
-            const char **const more = pool_take(owner, (capacity = 2 * n + 16) * sizeof *more);
-            if (n) memcpy(more, list, n * sizeof *more);
-            list = more;
-        }
-        list[n++] = name;
-    }
-    if (folder) closedir(folder);
-    if (n) qsort(list, n, sizeof *list, by_name);
-    *names = list;
-    return n;
-}
-
 static bool refuse_image(const prediction *p, const char *name, size_t n, ln_error *error) {
     return fill_error(error, LN_E_ARGUMENT, "image=%zu: %.200s has %zu image%s, 0 to %zu", p->image, name, n,
                       n == 1 ? "" : "s", n - 1);
+}
+
+/* Which of the n images of that name are asked about: from the one to before the other. */
+static bool choose(const prediction *p, const char *name, size_t n, size_t *from, size_t *end, ln_error *error) {
+    const bool one = p->image != SIZE_MAX;
+    *from = one ? p->image : 0;
+    *end = one ? p->image + 1 : p->first < n ? p->first : n;
+    return *from < n || refuse_image(p, name, n, error);
 }
 
 /* "mnist:test" as "mnist_test", "x/test.csv" as "test": what its pictures are called; the path of a file that standard
@@ -325,25 +343,106 @@ static const char *set_name(prediction *p, const char *name) {
     return p->spooled ? "input" : copy;
 }
 
+/* What is said of the images of a set. */
+static bool tell_set(prediction *p, const char *name, const ln_data *data, const origin *of, ln_error *error) {
+    const size_t before = p->answers.n;
+    if (!answer(p, data, of, error)) return false;
+    keep_seen(p, data, p->answers.n - before, set_name(p, name), true);
+    if (p->shows) show(p, data, before);
+    else if (p->lines) print_lines(p, before);
+    else print_rows(p, before);
+    return true;
+}
+
 static bool predict_set(prediction *p, const char *name, ln_error *error) {
-    const ln_reading reading = ln_model_reading(p->model);
-    ln_data         *all = ln_data_open_as(p->context, name, "test", NULL, &reading, error);
+    const ln_reading reading = images_reading(p->model, name);
+    ln_data         *all = ln_data_open_as(p->context, name, "test", NULL, &reading, error), *part = NULL;
+    size_t           from, end;
     p->usage = !all && error->status == LN_E_ARGUMENT;
     if (!all) return false;
     images_fit(all, p->model);
-    const size_t n = ln_data_describe(all).n, from = p->image != SIZE_MAX ? p->image : 0, before = p->answers.n;
-    const size_t n_wanted = p->image != SIZE_MAX ? 1 : p->first < n ? p->first : n;
-    const bool   cut = n_wanted < n || p->inverted;
-    bool         good = from < n || refuse_image(p, name, n, error);
-    ln_data *part = good && cut ? images_part(p->context, all, from, n_wanted, p->inverted, &p->owner, error) : NULL;
-    const ln_data *data = cut ? part : all;
-    good = good && data && answer(p, data, &(origin){NULL, all, from}, error);
-    if (good) keep_seen(p, data, n_wanted, set_name(p, name), true);
-    if (good && p->shows) show(p, data, before);
-    else if (good && p->lines) print_lines(p, before);
-    else if (good) print_rows(p, before);
+    const size_t n = ln_data_describe(all).n;
+    bool         good = choose(p, name, n, &from, &end, error);
+    const bool   cut = good && (end - from < n || p->inverted);
+    if (cut) part = images_part(p->context, all, from, end - from, p->inverted, &p->owner, error);
+    good = good && (part || !cut) && tell_set(p, name, cut ? part : all, &(origin){.named = all, .first = from}, error);
     ln_data_free(part);
     ln_data_free(all);
+    return good;
+}
+
+/* Photos in folders of classes, made into images as those of one set. */
+typedef struct photos {
+    const char **path;
+    size_t      *number;
+    int64_t     *truth;
+    uint8_t     *pixels, *labels; /* labels: that there are some; truth says which */
+    size_t       n, side;
+} photos;
+
+/* The output that is called so; -1: none is. */
+static int64_t output_called(prediction *p, const char *word) {
+    for (size_t i = 0; i < p->answers.n_classes; i++)
+        if (strcmp(class_name(p->model, i, &p->owner), word) == 0) return (int64_t)i;
+    return -1;
+}
+
+/* The paths and classes of all pictures in the folders. */
+static photos list_photos(prediction *p, const char *const *folders, size_t n_folders) {
+    const char ***const names = pool_take(&p->owner, (n_folders + 1) * sizeof *names);
+    size_t *const       n_of = pool_take(&p->owner, (n_folders + 1) * sizeof *n_of);
+    photos              list = {0};
+    for (size_t k = 0; k < n_folders; k++) list.n += n_of[k] = images_in_folder(folders[k], &names[k], &p->owner);
+    list.path = pool_take(&p->owner, (list.n + 1) * sizeof *list.path);
+    list.truth = pool_take(&p->owner, (list.n + 1) * sizeof *list.truth);
+    for (size_t k = 0, at = 0; k < n_folders; k++) {
+        const int64_t class = output_called(p, strrchr(folders[k], '/') + 1);
+        for (size_t i = 0; i < n_of[k]; i++, at++) list.path[at] = names[k][i], list.truth[at] = class;
+    }
+    return list;
+}
+
+/* Reads photos from to end-1, and leaves those in the list that could be read. */
+static bool read_photos(prediction *p, photos *list, size_t from, size_t end, ln_error *error) {
+    size_t c, h, w;
+    ln_model_input_shape(p->model, &c, &h, &w);
+    list->n = 0;
+    list->side = h;
+    list->pixels = pool_take(&p->owner, (end - from) * h * w);
+    list->labels = pool_take(&p->owner, end - from);
+    list->number = pool_take(&p->owner, (end - from) * sizeof *list->number);
+    for (size_t i = from; i < end; i++) {
+        work_show(NULL, "reading photos", i - from, end - from);
+        p->n_asked++;
+        ln_data *const photo = open_picture(p, list->path[i], list->path[i], error);
+        if (!photo && !skip(p, error)) return false;
+        if (!photo) continue;
+        const size_t at = list->n++;
+        memcpy(list->pixels + at * h * w, ln_data_image(photo, 0), h * w);
+        list->labels[at] = 0;
+        list->number[at] = i;
+        list->path[at] = list->path[i];
+        list->truth[at] = list->truth[i];
+        ln_data_free(photo);
+    }
+    work_show(NULL, "reading photos", end - from, end - from);
+    return true;
+}
+
+static bool predict_photos(prediction *p, const char *name, const char *const *folders, size_t n_folders,
+                           ln_error *error) {
+    photos list = list_photos(p, folders, n_folders);
+    size_t from, end;
+    if (list.n == 0)
+        return fill_error(error, LN_E_ARGUMENT, "%.200s: no picture in it, nor in its folders: give another folder",
+                          name);
+    if (!choose(p, name, list.n, &from, &end, error) || !read_photos(p, &list, from, end, error)) return false;
+    if (list.n == 0) return true;
+    ln_data *const data =
+        ln_data_from_bytes(p->context, list.pixels, list.labels, list.n, 1, list.side, list.side, error);
+    const origin of = {.named = data, .files = list.path, .number = list.number, .truth = list.truth};
+    const bool   good = data && tell_set(p, name, data, &of, error);
+    ln_data_free(data);
     return good;
 }
 
@@ -362,17 +461,30 @@ static const char *spool(prediction *p, ln_error *error) {
     return NULL;
 }
 
-static bool predict_file(prediction *p, const char *name, const char *called, ln_error *error) {
-    const char **pictures;
-    if (images_is_picture(name)) return predict_picture(p, name, called, error);
-    const size_t n = pictures_in(name, &pictures, &p->owner);
-    for (size_t i = 0; i < n; i++) {
-        if (!isatty(STDOUT_FILENO)) work_show(NULL, "predicting", i, n); /* there the lines themselves are a sign */
-        if (!predict_picture(p, pictures[i], pictures[i], error)) return false;
+/* A picture, or those of a folder. */
+static bool predict_pictures(prediction *p, const char *name, const char *const *pictures, size_t n, ln_error *error) {
+    const size_t before = p->n_asked;
+    size_t       from, end;
+    if (!choose(p, name, n, &from, &end, error)) return false;
+    for (size_t i = from; i < end; i++) {
+        if (!isatty(STDOUT_FILENO)) /* there the lines themselves are a sign */
+            work_show(NULL, "predicting", i - from, end - from);
+        if (!predict_picture(p, pictures[i], pictures[i], before + i, error)) return false;
     }
-    work_show(NULL, "predicting", n, n);
-    if (n) return true;
+    work_show(NULL, "predicting", end - from, end - from);
+    return true;
+}
+
+static bool predict_file(prediction *p, const char *name, const char *called, ln_error *error) {
+    const char **names;
+    size_t       from, end;
+    if (images_is_picture(name))
+        return choose(p, called, 1, &from, &end, error) && predict_picture(p, name, called, p->n_asked, error);
+    size_t n = images_in_folder(name, &names, &p->owner);
+    if (n) return predict_pictures(p, name, names, n, error);
     if (!p->prepares) return predict_set(p, name, error);
+    n = images_folders_in(name, &names, &p->owner);
+    if (n) return predict_photos(p, name, names, n, error);
     fill_error(error, LN_E_ARGUMENT, "prepare=mnist is for photos, and %.200s is a set of images: leave it out", name);
     p->usage = true;
     return false;
@@ -453,6 +565,8 @@ static bool predict_all(prediction *p, ln_error *error) {
                p->answers.n_labelled == 1 ? "" : "s", p->answers.n_right,
                100 * (double)p->answers.n_right / (double)p->answers.n_labelled);
     }
+    note_inverted(p);
+    if (p->n_unread && p->answers.n == 0) return true; /* nothing to write, as has been said */
     if (p->save && !seen_write(&p->seen, p->context, p->save, error)) return false;
     if (!p->out) return true;
     return answers_write(&p->answers, p->model, p->context, p->format, p->n_best, p->out, error);
@@ -516,6 +630,8 @@ static int run(const arguments *a) {
     if (!p.context) return STATUS_FAILED;
     int status = STATUS_OK;
     if (!predict_all(&p, &error)) status = p.usage ? say_usage(a->verb, "%s", error.message) : say_error(&error);
+    if (p.n_unread && p.n_asked > 1) say("%zu of %zu pictures could not be read", p.n_unread, p.n_asked);
+    if (p.n_unread && status == STATUS_OK) status = STATUS_FAILED;
     answers_free(&p.answers);
     seen_free(&p.seen);
     for (size_t m = 0; m < p.n_members; m++) ln_model_free(p.members[m].model);
@@ -527,8 +643,8 @@ static int run(const arguments *a) {
 #define OPTIONS                                                                                   \
     "  --show         draws the images\n"                                                         \
     "  --json         a line of JSON for each image, instead of the table\n"                      \
-    "  first=N        the first N images of a set only\n"                                         \
-    "  image=N        image N of a set only, counted from 0\n"                                    \
+    "  first=N        the first N images of a set or folder only\n"                               \
+    "  image=N        image N of a set or folder only, counted from 0\n"                          \
     "  top=N          the N likeliest classes of each image\n"                                    \
     "  invert=true    turns dark on light into light on dark, as MNIST is\n"                      \
     "  prepare=mnist  for photos of digits: finds the ink, whichever way round it and the\n"      \
@@ -548,6 +664,7 @@ const verb verb_predict = {
     .help = "Prints class and probability of each image, and whether that is right where the\n"
             "label is known. FILE is a picture (PNG, JPEG, PGM, PPM), a folder of pictures, a\n"
             "set, such as mnist:test, or - for standard input; linnet help images says more.\n"
+            "Pictures that cannot be read are named, the others predicted; exit status is 1.\n"
             "\n" OPTIONS "\n"
             "  linnet predict runs/1/weights/last.safetensors seven.png\n"
             "  linnet predict runs/1/weights/last.safetensors photo.png prepare=mnist --show\n"

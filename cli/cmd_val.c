@@ -112,7 +112,7 @@ static bool fits_default(const arguments *a, const ln_model *model, const ln_dat
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
     const char      *given = argument(a, "data"), *name = given ? given : "mnist:test";
     ln_model        *model = ln_model_load(context, a->words[0], error);
-    const ln_reading reading = model ? ln_model_reading(model) : (ln_reading){0};
+    const ln_reading reading = model ? images_reading(model, name) : (ln_reading){0};
     ln_data         *data = model ? ln_data_open_as(context, name, "test", NULL, &reading, error) : NULL;
     const size_t     k = model ? ln_model_class_count(model) : 0;
     const bool       data_opened = data != NULL;

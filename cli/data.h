@@ -17,9 +17,11 @@ extern const data_word data_info, data_convert, data_preview, data_fetch;
 
 typedef struct data_parts { ln_data *train, *test; } data_parts;
 
+/* How images are to be read: the keys resize=HxW and grayscale=true, as in a recipe. False after a message. */
+bool data_reading(const arguments *a, ln_reading *reading);
 /* name's images; test is NULL where it has one part only, or names one of them. False with the error filled; the caller
  * frees both in any case. */
-bool data_open(ln_context *context, const char *name, data_parts *parts, ln_error *error);
+bool data_open(ln_context *context, const char *name, const ln_reading *reading, data_parts *parts, ln_error *error);
 void data_free(data_parts *parts);
 /* Gives both parts the shape of the key shape=CxHxW, where it is given. */
 bool data_shape(const arguments *a, data_parts *parts, ln_error *error);

@@ -13,6 +13,7 @@ typedef struct conversion {
     size_t           first, n_rows; /* n_rows 0: all */
     const char      *classes[MAX_CLASSES];
     size_t           n_classes; /* 0: all */
+    ln_reading       reading;
     pool             owner;
     bool             both; /* parts, where there are two */
 } conversion;
@@ -28,14 +29,14 @@ static bool read_arguments(conversion *c, const arguments *a) {
         return say_usage(a->verb, "rows=%s: must be FIRST-LAST, counted from 1, such as 1-10000, or all", rows), false;
     if (classes && !recipe_classes(classes, c->classes, &c->n_classes, &c->owner))
         return say_usage(a->verb, "classes=%s: must be a list of labels, such as 0,1,2, or all", classes), false;
-    return true;
+    return data_reading(a, &c->reading);
 }
 
 static bool open_parts(const conversion *c, ln_context *context, data_parts *parts, ln_error *error) {
-    if (c->both) return data_open(context, c->from, parts, error);
+    if (c->both) return data_open(context, c->from, &c->reading, parts, error);
     pool              owner = {0};
     const char *const name = c->split ? pool_format(&owner, "%s:%s", c->from, c->split) : c->from;
-    *parts = (data_parts){.train = ln_data_open(context, name, "train", NULL, error)};
+    *parts = (data_parts){.train = ln_data_open_as(context, name, "train", NULL, &c->reading, error)};
     pool_free(&owner);
     return parts->train != NULL;
 }
@@ -87,8 +88,9 @@ static int run(const arguments *a) {
 
 const data_word data_convert = {
     .name = "convert",
-    .usage = "data convert FROM TO [split=train|test] [rows=FIRST-LAST] [classes=LABELS] [shape=CxHxW]",
-    .keys = (const char *const[]){"split", "rows", "classes", "shape", NULL},
+    .usage = "data convert FROM TO [split=train|test] [rows=FIRST-LAST] [classes=LABELS] [shape=CxHxW] [resize=HxW] "
+             "[grayscale=true]",
+    .keys = (const char *const[]){"split", "rows", "classes", "shape", "resize", "grayscale", NULL},
     .n_min = 2,
     .n_max = 2,
     .run = run,

@@ -289,10 +289,11 @@ static void print_json(const report *r) {
 
 /* --------------------------------------------------------------------- runs */
 
-static bool open_parts(const arguments *a, ln_context *context, data_parts *parts, ln_error *error) {
-    if (a->n_words == 2) return data_open(context, a->words[1], parts, error) && data_shape(a, parts, error);
-    *parts = (data_parts){.train = ln_data_open(context, a->words[1], "train", NULL, error)};
-    if (parts->train) parts->test = ln_data_open(context, a->words[2], "test", NULL, error);
+static bool open_parts(const arguments *a, ln_context *context, const ln_reading *reading, data_parts *parts,
+                       ln_error *error) {
+    if (a->n_words == 2) return data_open(context, a->words[1], reading, parts, error) && data_shape(a, parts, error);
+    *parts = (data_parts){.train = ln_data_open_as(context, a->words[1], "train", NULL, reading, error)};
+    if (parts->train) parts->test = ln_data_open_as(context, a->words[2], "test", NULL, reading, error);
     return parts->test && data_shape(a, parts, error);
 }
 
@@ -311,10 +312,12 @@ static int run(const arguments *a) {
     report            r = {0};
     ln_error          error = {0};
     data_parts        parts = {0};
+    ln_reading        reading;
     if (sheet && !ends_in(sheet, ".png")) return say_usage(a->verb, "sheet=%s: the name must end in .png", sheet);
+    if (!data_reading(a, &reading)) return STATUS_USAGE;
     ln_context *const context = open_context(1);
     if (!context) return STATUS_FAILED;
-    bool good = open_parts(a, context, &parts, &error);
+    bool good = open_parts(a, context, &reading, &parts, &error);
     if (good) measure(&r, a, &parts);
     good = good && (!sheet || data_sheet(context, sheet, &r.stats[0], &error));
     if (good && has_flag(a, "--json")) print_json(&r);
@@ -328,8 +331,8 @@ static int run(const arguments *a) {
 
 const data_word data_info = {
     .name = "info",
-    .usage = "data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [--json]",
-    .keys = (const char *const[]){"sheet", "shape", NULL},
+    .usage = "data info NAME [TEST] [sheet=FILE.png] [shape=CxHxW] [resize=HxW] [grayscale=true] [--json]",
+    .keys = (const char *const[]){"sheet", "shape", "resize", "grayscale", NULL},
     .flags = (const char *const[]){"--json", NULL},
     .n_min = 1,
     .n_max = 2,

@@ -3,11 +3,13 @@
 
 #include "cli.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 const char images_help[] =
     "Images are named in the same way everywhere: in a recipe's data.name and data.test,\n"
@@ -47,7 +49,8 @@ const char images_help[] =
     "         gives three channels, grey pictures alone one; what is transparent becomes\n"
     "         white, and photos are turned as they say. data.resize makes all of one size,\n"
     "         data.grayscale and data.invert change them; the weights remember all three,\n"
-    "         and predict and val do as they say\n"
+    "         and predict and val do as they say; where they say nothing of the size or\n"
+    "         of grey, pictures become what the network takes\n"
     "  CIFAR-10  data_batch_1.bin to data_batch_5.bin and test_batch.bin, with names of\n"
     "         classes from batches.meta.txt, where that is there; or one such file\n"
     "\n"
@@ -175,6 +178,66 @@ bool images_is_picture(const char *path) {
     const bool set = n >= 2 && (memcmp(head, "\0", 2) == 0 || memcmp(head, "PK", 2) == 0 ||
                                 memcmp(head, "\x1f\x8b", 2) == 0 || memcmp(head, "\x93N", 2) == 0);
     return !set && named_picture(path);
+}
+
+/* ------------------------------------------------------------------- folders */
+
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What lies in a folder and is one of those that are wanted, by name; what begins with a dot is not seen. */
+static size_t list_folder(const char *path, bool (*wanted)(const char *path), const char ***names, pool *owner) {
+    DIR *const   folder = opendir(path);
+    size_t       n = 0, capacity = 0;
+    const char **list = NULL;
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        const char *const name = pool_format(owner, "%s/%s", path, entry->d_name);
+        if (entry->d_name[0] == '.' || !wanted(name)) continue;
+        if (n == capacity) {
+            const char **const more = pool_take(owner, (capacity = 2 * n + 16) * sizeof *more);
+            if (n) memcpy(more, list, n * sizeof *more);
+            list = more;
+        }
+        list[n++] = name;
+    }
+    if (folder) closedir(folder);
+    if (n) qsort(list, n, sizeof *list, by_name);
+    *names = list;
+    return n;
+}
+
+size_t images_in_folder(const char *path, const char ***names, pool *owner) {
+    return list_folder(path, images_is_picture, names, owner);
+}
+
+size_t images_folders_in(const char *path, const char ***names, pool *owner) {
+    return list_folder(path, is_folder, names, owner);
+}
+
+/* "FOLDER:test" is a part of FOLDER, unless a folder is called so. */
+static bool has_folders(const char *name) {
+    pool              owner = {0};
+    const char      **names;
+    const char *const colon = strrchr(name, ':');
+    const bool        part = colon && !is_folder(name) && (strcmp(colon, ":train") == 0 || strcmp(colon, ":test") == 0);
+    const char *const path = part ? pool_copy(&owner, name, (size_t)(colon - name)) : name;
+    const bool        has = images_folders_in(path, &names, &owner) > 0;
+    pool_free(&owner);
+    return has;
+}
+
+ln_reading images_reading(const ln_model *model, const char *name) {
+    ln_reading reading = ln_model_reading(model);
+    size_t     c, h, w;
+    ln_model_input_shape(model, &c, &h, &w);
+    if ((c != 1 && c != 3) || h * w == 1 || !has_folders(name)) return reading;
+    if (reading.h == 0) reading.h = h, reading.w = w;
+    reading.grayscale = reading.grayscale || c == 1;
+    return reading;
 }
 
 ln_data *images_part(ln_context *context, const ln_data *data, size_t from, size_t n, bool inverted, pool *owner,

@@ -22,6 +22,13 @@ const char *images_labels_place(const char *name, pool *owner);
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error);
 /* A picture, also of a kind that is not read: by its first bytes, or by its name where these are no set's. */
 bool images_is_picture(const char *path);
+/* The pictures that lie in a folder, by name, as PATH/NAME; 0 where there are none, as in a folder of classes. */
+size_t images_in_folder(const char *path, const char ***names, pool *owner);
+/* The folders in a folder, likewise: those of its classes. */
+size_t images_folders_in(const char *path, const char ***names, pool *owner);
+/* How images of that name are read for the model: as its training images were, and pictures in folders of classes so
+ * that they have the size and the channels that it takes, as single pictures do. */
+ln_reading images_reading(const ln_model *model, const char *name);
 /* Images from to from+n-1 of data as a set of their own; inverted turns bytes over (255 - value). Memory is the
  * pool's and must live as long as the result. */
 ln_data *images_part(ln_context *context, const ln_data *data, size_t from, size_t n, bool inverted, pool *owner,

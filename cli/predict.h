@@ -11,7 +11,7 @@ typedef struct answers {
     float       *logits, *probabilities;
     int64_t     *labels, *truth; /* truth -1: not known */
     const char **files;          /* the picture that row i is from; NULL: image `number[i]` of a set */
-    size_t      *number;
+    size_t      *number;         /* in its set, or among the pictures that were asked about */
 } answers;
 
 /* Room for `more` rows; the caller frees with answers_free. */

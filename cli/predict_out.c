@@ -61,17 +61,25 @@ static void add_field(text *to, const char *field) {
     text_add(to, "\"");
 }
 
-static void write_csv(const answers *a, text *to) {
+static void add_class(text *to, const ln_model *model, int64_t said) {
+    pool owner = {0};
+    if (said >= 0) add_field(to, class_name(model, (size_t)said, &owner));
+    pool_free(&owner);
+}
+
+static void write_csv(const answers *a, const ln_model *model, text *to) {
     bool names = false;
     for (size_t i = 0; i < a->n; i++) names = names || a->files[i];
     text_add(to, "image,%sclass,label,probability", names ? "file," : "");
     for (size_t j = 0; j < a->k; j++) text_add(to, ",logit_%zu", j);
     for (size_t j = 0; j < a->n_classes; j++) text_add(to, ",probability_%zu", j);
     for (size_t i = 0; i < a->n; i++) {
-        text_add(to, "\n%zu,", i);
+        text_add(to, "\n%zu,", a->number[i]);
         if (a->files[i]) add_field(to, a->files[i]);
-        text_add(to, "%s%lld,", names ? "," : "", (long long)a->labels[i]);
-        if (a->truth[i] >= 0) text_add(to, "%lld", (long long)a->truth[i]);
+        if (names) text_add(to, ",");
+        add_class(to, model, a->labels[i]);
+        text_add(to, ",");
+        add_class(to, model, a->truth[i]);
         text_add(to, ",%.9g", answers_percent(a, i, (size_t)a->labels[i]) / 100);
         for (size_t j = 0; j < a->k; j++) text_add(to, ",%.9g", (double)a->logits[i * a->k + j]);
         for (size_t j = 0; j < a->n_classes; j++) text_add(to, ",%.9g", (double)a->probabilities[i * a->n_classes + j]);
@@ -135,7 +143,7 @@ bool answers_write(const answers *a, const ln_model *model, ln_context *context,
     text out = {0};
     switch (format) {
     case ANSWERS_NPZ: return write_npz(a, context, path, error);
-    case ANSWERS_CSV: write_csv(a, &out); break;
+    case ANSWERS_CSV: write_csv(a, model, &out); break;
     case ANSWERS_KAGGLE: write_kaggle(a, model, &out); break;
     case ANSWERS_LINES:
         for (size_t i = 0; i < a->n; i++) answers_line(a, model, i, n_best, &out);
