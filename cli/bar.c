@@ -33,7 +33,8 @@ bool bar_due(bar *b) {
 }
 
 const char *bar_left(pool *owner, double seconds, double share) {
-    const double             left = share > 0 ? seconds * (1 / share - 1) : 0;
+    if (!(share > 0)) return ""; /* nobody knows yet */
+    const double             left = seconds * (1 / share - 1);
     const unsigned long long s = left > 0 ? (unsigned long long)(left + 0.5) : 0;
     if (s >= 3600) return pool_format(owner, "%llu:%02llu:%02llu left", s / 3600, s / 60 % 60, s % 60);
     return pool_format(owner, "%llu:%02llu left", s / 60, s % 60);
@@ -65,7 +66,7 @@ void bar_draw(bar *b, const char *head, double share, const char *const *figures
     const size_t width = b->look.is_terminal ? terminal_width(b->to) : SIZE_MAX;
     text         line = {0};
     for (size_t i = 0; i < n; i++)
-        if (strlen(head) + line.n + strlen(figures[i]) + 4 <= width) text_add(&line, "  %s", figures[i]);
+        if (*figures[i] && strlen(head) + line.n + strlen(figures[i]) + 4 <= width) text_add(&line, "  %s", figures[i]);
     if (!b->look.is_terminal) fprintf(b->to, "linnet: %s%s\n", head, line.n ? line.bytes : "");
     else if (strlen(head) + 2 <= width) draw_over(b, head, share, &line, width);
     text_free(&line);

@@ -26,7 +26,7 @@ void bar_draw(bar *b, const char *head, double share, const char *const *figures
 /* Takes it away. */
 void bar_clear(bar *b);
 
-/* "0:12 left", of work that took so many seconds for this share. */
+/* "0:12 left", of work that took so many seconds for this share; "" as long as that is 0. */
 const char *bar_left(pool *owner, double seconds, double share);
 
 #endif

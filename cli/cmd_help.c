@@ -5,6 +5,7 @@
 #include "recipe.h"
 #include "terminal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,6 +185,36 @@ static bool print_argument(const char *word) {
     return known;
 }
 
+/* Is word at at, with nothing of a word before and behind it? */
+static bool is_whole(const char *page, const char *at, size_t n) {
+    return (at == page || !isalnum((unsigned char)at[-1])) && !isalnum((unsigned char)at[n]) && at[n] != '_';
+}
+
+/* The first line of a page with that word, without the space before it; NULL: none has it. */
+static const char *line_with(const char *page, const char *word, size_t *length) {
+    for (const char *at = strstr(page, word); at; at = strstr(at + 1, word)) {
+        if (!is_whole(page, at, strlen(word))) continue;
+        while (at > page && at[-1] != '\n') at--;
+        at += strspn(at, " ");
+        *length = strcspn(at, "\n");
+        return at;
+    }
+    return NULL;
+}
+
+/* What the pages of verbs say of their own keys, flags and values: resume, prepare, kaggle. */
+static bool print_verbs_word(const char *word) {
+    enum { SHORTEST = 4 }; /* shorter ones are everywhere */
+    bool known = false;
+    for (size_t i = 0; verbs[i] && strlen(word) >= SHORTEST; i++) {
+        size_t            n = 0;
+        const char *const line = line_with(verbs[i]->help, word, &n);
+        if (line) printf("linnet help %s has it: %.*s\n", verbs[i]->name, (int)n, line);
+        known = known || line;
+    }
+    return known;
+}
+
 /* ---------------------------------------------------------------------- run */
 
 /* The known word that is nearest, or NULL. */
@@ -208,6 +239,8 @@ static int run(const arguments *a) {
     const bool is_key = print_recipe_word(word); /* scale is one, and an augmentation */
     if ((!is_key && print_kind_word(word)) || print_catalogue_word(word) || is_key || print_argument(word))
         return STATUS_OK;
+    const char *const own = word + strspn(word, "-"); /* flags may be given as they are */
+    if (print_verbs_word(own)) return STATUS_OK;
     const char *near = nearest(word);
     return say_usage(a->verb, "nothing is called '%s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
                      near ? "'?" : "");

@@ -130,11 +130,19 @@ static bool on_epoch(training *t, const ln_progress *now) {
     return keep(t, now);
 }
 
+/* Said to people once it is so: until the first step the checkpoint may still be refused. */
+static void say_goes_on(const training *t, const ln_progress *now) {
+    if (t->voice.kind != &voice_lines || t->found.step == 0) return;
+    printf("goes on after step %zu of %zu\n", (size_t)t->found.step, now->n_epochs * now->n_steps);
+    fflush(stdout);
+}
+
 static bool on_progress(void *user, const ln_progress *now) {
     training  *t = user;
     const bool first = !t->began;
     t->began = true;
     if (first && t->resumes && !settle_folder(t)) return false;
+    if (first && t->resumes) say_goes_on(t, now);
     if (!now->epoch_done) t->voice.kind->step(&t->voice, now);
     const bool good = now->epoch_done ? on_epoch(t, now) : log_step(t, now);
     t->kept.n_csv = (double)run_folder_size(&t->run);

@@ -202,14 +202,18 @@ static void print_classes(report *r) {
     const data_stats *const s = &r->stats[0], *const other = r->n_parts == 2 ? &r->stats[1] : NULL;
     const bool     two = other && other->info.has_labels;
     const terminal look = terminal_of(stdout);
-    table          t = {.align = two ? "rrrlrr" : "rrrl"};
+    const bool     named = ln_data_class_name(s->data, 0) != NULL; /* a sheet has numbers: this says whose */
+    table          t = {.align = named ? two ? "rrrrlrr" : "rrrrl" : two ? "rrrlrr" : "rrrl"};
     if (!s->info.has_labels) return;
+    if (named) table_add(&t, "%s", "");
     table_add(&t, "class"), table_add(&t, "%s", two ? r->titles[0] : "images"), table_add(&t, "share");
     table_add(&t, "%s", "");
     if (two) table_add(&t, "%s", r->titles[1]), table_add(&t, "share");
     for (int k = 0; k < 256; k++) {
         if (s->n_of[k] == 0 && (!two || other->n_of[k] == 0)) continue;
-        table_add(&t, "%s", class_word(r, k < s->info.n_classes || !other ? s->data : other->data, k));
+        const ln_data *const of = k < s->info.n_classes || !other ? s->data : other->data;
+        if (named) table_add(&t, "%d", ln_data_class(of, k));
+        table_add(&t, "%s", class_word(r, of, k));
         table_add(&t, "%s", text_count(&r->owner, s->n_of[k]));
         table_add(&t, "%s", share(r, s, s->n_of[k]));
         table_add(&t, "%s", bar(r, s->n_of[k], s->n_of[s->largest], look.utf8));

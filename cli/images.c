@@ -30,7 +30,8 @@ const char images_help[] =
     "\n"
     "Known sets, drawn images, NPZ and folders have two parts: data.name means the training\n"
     "images, all else the test images. NAME:train and NAME:test choose: mnist:train,\n"
-    "data.npz:test.\n"
+    "data.npz:test. A recipe's data.test: auto takes the test images that a known set, a\n"
+    "folder or an NPZ has beside its training images.\n"
     "\n"
     "  IDX    unsigned bytes, images x rows x columns or images x channels x rows x columns.\n"
     "         Labels are read from the file beside it whose name has labels-idx1 for\n"
@@ -95,6 +96,18 @@ int images_answer(const ln_model *model, const ln_data *data, int label) {
     return n ? -1 : label;
 }
 
+/* "cat, emu, owl", as far as that is no longer than a line; then how many there are. */
+static const char *names_of(const ln_data *data, int n, pool *owner) {
+    enum { ENOUGH = 200 };
+    text t = {0};
+    int  k = 0;
+    for (; k < n && t.n < ENOUGH; k++) text_add(&t, "%s%.60s", k ? ", " : "", ln_data_class_name(data, k));
+    if (k < n) text_add(&t, ", ... (%d classes)", n);
+    const char *const copy = pool_copy(owner, t.bytes, t.n);
+    text_free(&t);
+    return copy;
+}
+
 bool images_label(const ln_data *data, const char *word, int *label, ln_error *error) {
     const int    n = ln_data_describe(data).n_classes;
     const size_t length = strlen(word);
@@ -105,10 +118,13 @@ bool images_label(const ln_data *data, const char *word, int *label, ln_error *e
     *label = 0;
     if (n == 0) return true;
     if (length <= 3 && strspn(word, "0123456789") == length) return *label = (int)strtoul(word, NULL, 10), true;
-    const char *const first = ln_data_class_name(data, 0), *const last = ln_data_class_name(data, n - 1);
-    if (first && last)
-        return fill_error(error, LN_E_ARGUMENT, "classes: there is no class '%.60s'; the data have %.60s to %.60s",
-                          word, first, last);
+    if (ln_data_class_name(data, 0)) {
+        pool owner = {0};
+        fill_error(error, LN_E_ARGUMENT, "classes: there is no class '%.60s'; the data have %s", word,
+                   names_of(data, n, &owner));
+        pool_free(&owner);
+        return false;
+    }
     return fill_error(error, LN_E_ARGUMENT, "classes: there is no class '%.60s'; the data have 0 to %d", word, n - 1);
 }
 

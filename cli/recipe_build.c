@@ -94,9 +94,11 @@ static bool preprocess(recipe *r, ln_model *model, const ln_data *train, ln_erro
     const recipe_item *scale = &r->item[KEY_data_scale];
     ln_preprocess      how = {.scale = scale->number, .mean = 0, .std = 1};
     if (how.scale <= 0) how.scale = ln_data_describe(train).is_float ? 1 : 1.0 / 255;
-    size_t n = 0;
-    recipe_normalize(r->item[KEY_data_normalize].text, &how.mean, &how.std, &n);
-    if (strcmp(r->item[KEY_data_normalize].text, "auto") == 0) how = ln_data_fit(train, how.scale);
+    normalizing n;
+    recipe_normalize(r->item[KEY_data_normalize].text, &n);
+    if (n.how == NORMALIZE_AUTO) how = ln_data_fit(train, how.scale);
+    if (n.how == NORMALIZE_RANGE) how = ln_data_fit_range(train, how.scale, n.a, n.b);
+    if (n.how == NORMALIZE_BY) how.mean = n.a, how.std = n.b;
     return ln_model_set_preprocess(model, how, error) == LN_OK || recipe_blame(r, scale, error);
 }
 

@@ -7,21 +7,21 @@
 typedef struct recipe_type recipe_type;
 
 typedef struct recipe_rule {
-    const char *section, *name, *path; /* "data", "batch", "data.batch" */
+    const char        *section, *name, *path; /* "data", "batch", "data.batch" */
     const recipe_type *type;
-    const char *preset;
-    double      low, high;
-    const char *help;
+    const char        *preset;
+    double             low, high;
+    const char        *help;
 } recipe_rule;
 
 struct recipe_type {
-    const char *values;  /* in words, as printf's format of the key's lowest and highest */
-    const char *list;    /* in words, where a YAML list will do too: its values are joined by ", "; NULL: it will not */
+    const char *values; /* in words, as printf's format of the key's lowest and highest */
+    const char *list;   /* in words, where a YAML list will do too: its values are joined by ", "; NULL: it will not */
     bool (*check)(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error); /* NULL: all is good */
-    bool        has_kind;
-    ln_kind     kind;      /* the catalogue that its words are from */
-    bool        is_line;   /* one such word and its arguments, which overrides may change by themselves */
-    bool        is_layers; /* the recipe's layers, and not the item's text */
+    bool    has_kind;
+    ln_kind kind;      /* the catalogue that its words are from */
+    bool    is_line;   /* one such word and its arguments, which overrides may change by themselves */
+    bool    is_layers; /* the recipe's layers, and not the item's text */
 };
 
 extern const recipe_rule recipe_rules[KEY_COUNT];
@@ -47,10 +47,16 @@ bool recipe_override(recipe *r, const char *const *overrides, size_t n, ln_error
 
 enum { MAX_CLASSES = 256 };
 
-/* What a value of these types says. False where it is not well formed; "all" (and auto, none) is, and leaves n at 0. */
+/* What data.normalize says: "auto", "none", "0.13/0.31" or "0..1". */
+typedef struct normalizing {
+    enum { NORMALIZE_AUTO, NORMALIZE_NONE, NORMALIZE_BY, NORMALIZE_RANGE } how;
+    double a, b; /* mean and deviation; what the least and the greatest value become */
+} normalizing;
+
+/* What a value of these types says. False where it is not well formed; "all" is, and leaves n at 0. */
 bool recipe_rows(const char *value, size_t *first, size_t *n);
 bool recipe_classes(const char *value, const char *words[MAX_CLASSES], size_t *n, pool *owner);
 bool recipe_resize(const char *value, size_t *h, size_t *w);
-bool recipe_normalize(const char *value, double *mean, double *std, size_t *n);
+bool recipe_normalize(const char *value, normalizing *n);
 
 #endif

@@ -87,24 +87,37 @@ static bool check_scale(recipe *r, const recipe_rule *rule, recipe_item *item, l
 
 static const recipe_type SCALE = {.values = "number above 0 or auto", .check = check_scale};
 
-bool recipe_normalize(const char *value, double *mean, double *std, size_t *n) {
-    const char *end;
-    *n = 0;
-    if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0) return true;
-    *n = 2;
-    return read_number(value, &end, mean) && *end == '/' && read_number(end + 1, &end, std) && *end == '\0' && *std > 0;
+/* Two numbers with that between them, and nothing else. */
+static bool read_pair(const char *value, const char *between, double *a, double *b) {
+    const char *const at = strstr(value, between), *end;
+    char              first[48];
+    if (!at || at == value || (size_t)(at - value) >= sizeof first) return false;
+    memcpy(first, value, (size_t)(at - value));
+    first[at - value] = '\0';
+    return read_number(first, &end, a) && *end == '\0' && read_number(at + strlen(between), &end, b) && *end == '\0';
+}
+
+bool recipe_normalize(const char *value, normalizing *n) {
+    *n = (normalizing){.how = NORMALIZE_AUTO};
+    if (strcmp(value, "auto") == 0) return true;
+    n->how = NORMALIZE_NONE;
+    if (strcmp(value, "none") == 0) return true;
+    n->how = strstr(value, "..") ? NORMALIZE_RANGE : NORMALIZE_BY;
+    if (n->how == NORMALIZE_RANGE) return read_pair(value, "..", &n->a, &n->b) && n->a < n->b;
+    return read_pair(value, "/", &n->a, &n->b) && n->b > 0;
 }
 
 static bool check_normalize(recipe *r, const recipe_rule *rule, recipe_item *item, ln_error *error) {
     static const char *const words[] = {"auto", "none"};
-    double                   mean, std;
-    size_t                   n;
-    if (recipe_normalize(item->text, &mean, &std, &n)) return true;
-    return recipe_fail(r, item, error, "%s is '%.60s', but must be auto, none or MEAN/DEVIATION, such as 0.13/0.31%s",
+    normalizing              n;
+    if (recipe_normalize(item->text, &n)) return true;
+    return recipe_fail(r, item, error,
+                       "%s is '%.60s', but must be auto, none, LOW..HIGH, such as 0..1, or MEAN/DEVIATION, such as "
+                       "0.13/0.31%s",
                        rule->path, item->text, recipe_hint(&r->owner, item->text, words, 2));
 }
 
-static const recipe_type NORMALIZE = {.values = "auto, none or MEAN/DEVIATION", .check = check_normalize};
+static const recipe_type NORMALIZE = {.values = "auto, none, LOW..HIGH or MEAN/DEVIATION", .check = check_normalize};
 
 /* ------------------------------------------------------------------- words */
 

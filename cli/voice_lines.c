@@ -11,8 +11,7 @@ static void begin(voice *v, const voice_facts *f) {
            f->n_images == 1 ? "" : "s", f->n_threads, f->n_threads == 1 ? "" : "s", f->isa, f->run->path);
     if (f->fitted->n_cells > 0) printf("begins with %s:\n", f->weights);
     if (f->fitted->n_cells > 0) table_print(f->fitted, stdout);
-    if (f->goes_on) printf("goes on after step %zu of %zu\n", f->step, f->n_steps);
-    else if (f->resumes && f->step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
+    if (f->resumes && !f->goes_on && f->step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
     fflush(stdout);
     pool_free(&owner);
 }

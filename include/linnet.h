@@ -56,10 +56,10 @@ typedef struct ln_allocator {
 } ln_allocator;
 
 typedef struct ln_context_options {
-    size_t              size;      /* sizeof(ln_context_options); set by LN_CONTEXT_OPTIONS */
-    int                 n_threads; /* 0: LINNET_THREADS, or as many as this process may use */
-    const char         *isa;       /* NULL: LINNET_ISA, or the best: "plain", "avx2", "avx512", "neon" */
-    const ln_allocator *allocator; /* NULL: malloc's; copied */
+    size_t              size;                  /* sizeof(ln_context_options); set by LN_CONTEXT_OPTIONS */
+    int                 n_threads;             /* 0: LINNET_THREADS, or as many as this process may use */
+    const char         *isa;                   /* NULL: LINNET_ISA, or the best: "plain", "avx2", "avx512", "neon" */
+    const ln_allocator *allocator;             /* NULL: malloc's; copied */
     void (*log)(void *user, const char *line); /* warnings, a sentence each; NULL: dropped */
     void *log_user;
     /* Bytes of values up to which a data set lies in memory; a larger one lies in a file without a name in the cache
@@ -67,7 +67,8 @@ typedef struct ln_context_options {
      * slower, else the same. 0: LINNET_DATA_MEMORY (MiB), or half of what the machine has free. */
     size_t data_memory;
 } ln_context_options;
-#define LN_CONTEXT_OPTIONS {.size = sizeof(ln_context_options)}
+#define LN_CONTEXT_OPTIONS \
+    { .size = sizeof(ln_context_options) }
 
 /* options may be NULL. Fails on an unknown or unavailable instruction set, n_threads < 0 or > 1024, or memory. */
 LN_API ln_context *ln_context_new(const ln_context_options *options, ln_error *error);
@@ -86,7 +87,7 @@ LN_API void ln_context_memory(const ln_context *context, size_t *n_bytes_now, si
  * that called it the last call has n_done = n, however the work ended. ln_train has a progress of its own. NULL: nobody
  * watches, as at first. */
 LN_API void ln_context_watch(ln_context *context, bool (*watch)(void *user, const char *what, size_t n_done, size_t n),
-                             void *user);
+                             void       *user);
 
 /* -------------------------------------------------------------------- data */
 
@@ -95,10 +96,10 @@ typedef struct ln_data ln_data;
 
 typedef struct ln_data_info {
     size_t n, c, h, w;
-    bool   is_float;    /* false: uint8 */
+    bool   is_float; /* false: uint8 */
     bool   has_labels;
-    int    n_classes;   /* largest label + 1, or more if names say so; 0 without labels */
-    size_t n_bytes;     /* held in memory, or in a file (ln_context_options.data_memory) */
+    int    n_classes; /* largest label + 1, or more if names say so; 0 without labels */
+    size_t n_bytes;   /* held in memory, or in a file (ln_context_options.data_memory) */
 } ln_data_info;
 
 /* name: "mnist", "fashion-mnist", "kmnist" or "cifar10"; "points n=211 noise=0.3" or
@@ -116,18 +117,21 @@ LN_API ln_data *ln_data_open(ln_context *context, const char *name, const char *
                              ln_error *error);
 /* What is done to images when they are read: first h x w (0: as they are; smaller by area, larger by interpolation),
  * then grey of red, green and blue (0.299, 0.587, 0.114), then bytes turned over (255 - value). */
-typedef struct ln_reading { size_t h, w; bool grayscale, invert; } ln_reading;
+typedef struct ln_reading {
+    size_t h, w;
+    bool   grayscale, invert;
+} ln_reading;
 /* ln_data_open with that done; reading may be NULL. What images of floats, or of other than 1 or 3 channels, cannot
  * have is refused. */
 LN_API ln_data *ln_data_open_as(ln_context *context, const char *name, const char *split, const char *folder,
                                 const ln_reading *reading, ln_error *error);
-/* Has the set of that name test images, opened by "NAME:test": a known one, or a folder with such a part? */
+/* Has the set of that name test images, opened by "NAME:test": a known one, or a folder or NPZ with such a part? */
 LN_API bool ln_data_has_test(ln_context *context, const char *name);
 /* Copies nothing: pixels (uint8 or float32, n*c*h*w) and labels (n, or NULL) must outlive the handle. */
 LN_API ln_data *ln_data_from_bytes(ln_context *context, const uint8_t *pixels, const uint8_t *labels, size_t n,
                                    size_t c, size_t h, size_t w, ln_error *error);
-LN_API ln_data *ln_data_from_floats(ln_context *context, const float *pixels, const uint8_t *labels, size_t n,
-                                    size_t c, size_t h, size_t w, ln_error *error);
+LN_API ln_data *ln_data_from_floats(ln_context *context, const float *pixels, const uint8_t *labels, size_t n, size_t c,
+                                    size_t h, size_t w, ln_error *error);
 /* A picture (PNG, JPEG, PGM or PPM of any size) as one unlabelled image of c × h × w: grey or colour, as c says, scaled
  * by area, or where it is smaller by interpolation, and laid over white where it is transparent.
  * *looks_inverted (may be NULL) becomes true when the border is lighter than the middle, unlike MNIST's. */
@@ -173,23 +177,26 @@ LN_API ln_data *ln_data_augmented(const ln_data *data, const char *augment, uint
                                   ln_error *error);
 /* The n of them from `first` on. mixtures (n of them, or NULL) are told with what they were mixed: the other image's
  * label (-1: with none) and its share, 0 to 1. */
-typedef struct ln_mixture { int other; double share; } ln_mixture;
+typedef struct ln_mixture {
+    int    other;
+    double share;
+} ln_mixture;
 LN_API ln_data *ln_data_augmented_rows(const ln_data *data, size_t first, size_t n, const char *augment, uint64_t seed,
                                        uint64_t epoch, ln_mixture *mixtures, ln_error *error);
 /* The label that class i had in the file. */
-LN_API int       ln_data_class(const ln_data *data, int i);
+LN_API int ln_data_class(const ln_data *data, int i);
 /* Its name, as a folder of pictures or CIFAR-10 gives it; NULL where the format has none. */
-LN_API const char *ln_data_class_name(const ln_data *data, int i);
-LN_API void          ln_data_free(ln_data *data);
-LN_API ln_data_info  ln_data_describe(const ln_data *data);
+LN_API const char  *ln_data_class_name(const ln_data *data, int i);
+LN_API void         ln_data_free(ln_data *data);
+LN_API ln_data_info ln_data_describe(const ln_data *data);
 /* Image i's stored values, c*h*w of uint8_t or float; valid until ln_data_free. i < n. */
-LN_API const void   *ln_data_image(const ln_data *data, size_t i);
-LN_API int           ln_data_label(const ln_data *data, size_t i); /* -1 without labels */
+LN_API const void *ln_data_image(const ln_data *data, size_t i);
+LN_API int         ln_data_label(const ln_data *data, size_t i); /* -1 without labels */
 
 /* ------------------------------------------------------------------- model */
 
 typedef struct ln_model ln_model;
-typedef int ln_layer; /* a layer's output, as the next layers' input; negative after an error */
+typedef int             ln_layer; /* a layer's output, as the next layers' input; negative after an error */
 
 /* A model for images of c × h × w. */
 LN_API ln_model *ln_model_new(ln_context *context, size_t c, size_t h, size_t w, ln_error *error);
@@ -198,25 +205,32 @@ LN_API void      ln_model_free(ln_model *model);
 /* Builder calls for the commonest layers and arguments; ln_model_add has all of them. They check everything; the first
  * error is kept in the model, makes every later call return -1, and is what ln_model_status, ln_train and the like then
  * report. Arguments are PyTorch's; 0 means its default. */
-typedef struct ln_size2 { int h, w; } ln_size2;
+typedef struct ln_size2 {
+    int h, w;
+} ln_size2;
 /* How parameters are drawn: for one layer, or (ln_model_set_init) for all that follow. */
 typedef enum ln_init_kind {
-    LN_INIT_PYTORCH = 0,      /* weight and bias uniform in ±1/sqrt(fan_in) */
-    LN_INIT_KAIMING_UNIFORM,  /* weight uniform in ±sqrt(6/fan_in), bias as `bias_std` says */
-    LN_INIT_KAIMING_NORMAL,   /* weight normal, std sqrt(2/fan_in) */
-    LN_INIT_XAVIER_UNIFORM,   /* weight uniform in ±sqrt(6/(fan_in+fan_out)) */
-    LN_INIT_XAVIER_NORMAL,    /* weight normal, std sqrt(2/(fan_in+fan_out)) */
-    LN_INIT_NORMAL            /* weight normal with deviation std */
+    LN_INIT_PYTORCH = 0,     /* weight and bias uniform in ±1/sqrt(fan_in) */
+    LN_INIT_KAIMING_UNIFORM, /* weight uniform in ±sqrt(6/fan_in), bias as `bias_std` says */
+    LN_INIT_KAIMING_NORMAL,  /* weight normal, std sqrt(2/fan_in) */
+    LN_INIT_XAVIER_UNIFORM,  /* weight uniform in ±sqrt(6/(fan_in+fan_out)) */
+    LN_INIT_XAVIER_NORMAL,   /* weight normal, std sqrt(2/(fan_in+fan_out)) */
+    LN_INIT_NORMAL           /* weight normal with deviation std */
 } ln_init_kind;
 /* std: of LN_INIT_NORMAL; biases are normal with bias_std (0: zeros) unless LN_INIT_PYTORCH. */
-typedef struct ln_init { int kind; double std, bias_std; } ln_init;
+typedef struct ln_init {
+    int    kind;
+    double std, bias_std;
+} ln_init;
 typedef struct ln_conv2d_args {
     int      out_channels;
     ln_size2 kernel, stride, padding; /* stride 0: 1 */
     int      groups;                  /* 0: 1 */
     bool     no_bias;
 } ln_conv2d_args;
-typedef struct ln_pool2d_args { ln_size2 kernel, stride, padding; } ln_pool2d_args; /* stride 0: kernel */
+typedef struct ln_pool2d_args {
+    ln_size2 kernel, stride, padding;
+} ln_pool2d_args; /* stride 0: kernel */
 
 LN_API ln_layer ln_model_input(const ln_model *model);
 LN_API void     ln_model_set_init(ln_model *model, ln_init init);
@@ -235,7 +249,7 @@ LN_API ln_layer ln_add(ln_model *model, ln_layer a, ln_layer b);
  * layer unless `from NAME`; `as NAME` names the output, which else is called by its number, the ln_layer returned: so
  * both kinds of calls mix, and "concat 3 from 5" joins what two of them made. The message names the offending word,
  * what is allowed and the nearest right word. */
-LN_API ln_layer  ln_model_add(ln_model *model, const char *line, ln_error *error);
+LN_API ln_layer ln_model_add(ln_model *model, const char *line, ln_error *error);
 /* "pytorch" or "normal std=1 bias_std=1" … for all layers that follow. */
 LN_API ln_status ln_model_add_init(ln_model *model, const char *line, ln_error *error);
 /* "cross_entropy reduction=sum"; default "cross_entropy". Set after the last layer. */
@@ -245,11 +259,16 @@ LN_API ln_status ln_model_status(const ln_model *model, ln_error *error);
 
 /* How stored values become the network's: x = (value * scale - mean) / std, for every channel. Kept in the weights.
  * Default for uint8: scale 1/255, mean 0, std 1. */
-typedef struct ln_preprocess { double scale, mean, std; } ln_preprocess;
+typedef struct ln_preprocess {
+    double scale, mean, std;
+} ln_preprocess;
 LN_API ln_status     ln_model_set_preprocess(ln_model *model, ln_preprocess preprocess, ln_error *error);
 LN_API ln_preprocess ln_model_preprocess(const ln_model *model);
 /* Mean and std of data's values after scaling by scale; the usual normalisation, fitted on the training images. */
 LN_API ln_preprocess ln_data_fit(const ln_data *data, double scale);
+/* Mean and std such that data's least value becomes low and its greatest high, after scaling by scale: (0, 1) is how
+ * pixels are put between black and white. Where all values are the same they become low. */
+LN_API ln_preprocess ln_data_fit_range(const ln_data *data, double scale, double low, double high);
 
 /* What was done to the training images when they were read, and is to be done to others; kept in the weights. */
 LN_API ln_status  ln_model_set_reading(ln_model *model, ln_reading reading, ln_error *error);
@@ -262,9 +281,9 @@ LN_API ln_status   ln_model_set_classes(ln_model *model, const char *const *name
 LN_API const char *ln_model_class(const ln_model *model, size_t i); /* NULL when output i has no name */
 
 typedef struct ln_layer_info {
-    const char *name;  /* "0", or what `as` said */
-    const char *op;    /* "conv2d" */
-    const char *line;  /* the layer as a recipe line, every argument that differs from its default */
+    const char *name; /* "0", or what `as` said */
+    const char *op;   /* "conv2d" */
+    const char *line; /* the layer as a recipe line, every argument that differs from its default */
     size_t      c, h, w;
     size_t      n_parameters;
     uint64_t    n_macs; /* multiply-accumulates for one image, padding counted */
@@ -274,10 +293,10 @@ LN_API ln_layer_info ln_model_layer(const ln_model *model, size_t i);
 LN_API void          ln_model_input_shape(const ln_model *model, size_t *c, size_t *h, size_t *w);
 LN_API size_t        ln_model_outputs(const ln_model *model); /* values per image of the last layer */
 /* Classes that the model's loss tells apart: as many as outputs, or two where one output decides. */
-LN_API size_t        ln_model_class_count(const ln_model *model);
+LN_API size_t ln_model_class_count(const ln_model *model);
 
 typedef struct ln_parameter {
-    const char *name;    /* "0.weight" */
+    const char *name; /* "0.weight" */
     size_t      rank, shape[4], count;
     float      *values;  /* PyTorch's order; may be read and written between calls */
     bool        learned; /* false: a buffer, such as a running mean: kept and saved, but no optimizer touches it */
@@ -307,58 +326,61 @@ LN_API ln_model *ln_model_load(ln_context *context, const char *path, ln_error *
 
 /* ---------------------------------------------------------------- training */
 
-typedef struct ln_metrics { double loss, accuracy; size_t n, n_correct; } ln_metrics; /* loss: mean per image */
+typedef struct ln_metrics {
+    double loss, accuracy;
+    size_t n, n_correct;
+} ln_metrics; /* loss: mean per image */
 
 /* Signs that nothing is learnt: what is the matter with the outputs. */
 typedef enum ln_stall {
     LN_STALL_NONE,
-    LN_STALL_NOTHING,  /* the very same outputs for all images, from the first step on: a layer lets nothing through */
-    LN_STALL_SMALL,    /* as good as the same, from the first step on: the weights are too small, or the rate is */
-    LN_STALL_LOST,     /* they differed at the first step, and no longer do: the rate is probably too high */
-    LN_STALL_GUESSING  /* in the whole epoch no more hits than by naming one class, but for luck */
+    LN_STALL_NOTHING, /* the very same outputs for all images, from the first step on: a layer lets nothing through */
+    LN_STALL_SMALL,   /* as good as the same, from the first step on: the weights are too small, or the rate is */
+    LN_STALL_LOST,    /* they differed at the first step, and no longer do: the rate is probably too high */
+    LN_STALL_GUESSING /* in the whole epoch no more hits than by naming one class, but for luck */
 } ln_stall;
 
 typedef struct ln_progress {
-    size_t     epoch, n_epochs;      /* epoch counts from 1 */
-    size_t     step, n_steps;        /* within the epoch, after this step */
-    size_t     total_step;
-    double     seconds;              /* of training in this epoch so far */
-    double     lr;                   /* of the last step */
-    bool       epoch_done;           /* an epoch has been measured: what is below batch is set */
-    ln_metrics train;                /* running mean over this epoch */
-    ln_metrics batch;                /* of the last step's images */
-    bool       has_validation, has_test;
-    ln_metrics validation, test;
-    bool       best;                 /* the best weights so far: by validation accuracy, or loss where equal */
-    const char *monitor;             /* the column that early stopping looks at: "val_loss" */
-    bool       monitor_best;         /* no measurement before had a better one */
-    bool       stopped;              /* early stopping ends training here */
-    ln_stall   stalled;              /* of a measured epoch: is nothing learnt? It is said once in a training */
-    double     most_frequent;        /* share of the training images that are of the most frequent class */
+    size_t      epoch, n_epochs; /* epoch counts from 1 */
+    size_t      step, n_steps;   /* within the epoch, after this step */
+    size_t      total_step;
+    double      seconds;    /* of training in this epoch so far */
+    double      lr;         /* of the last step */
+    bool        epoch_done; /* an epoch has been measured: what is below batch is set */
+    ln_metrics  train;      /* running mean over this epoch */
+    ln_metrics  batch;      /* of the last step's images */
+    bool        has_validation, has_test;
+    ln_metrics  validation, test;
+    bool        best;          /* the best weights so far: by validation accuracy, or loss where equal */
+    const char *monitor;       /* the column that early stopping looks at: "val_loss" */
+    bool        monitor_best;  /* no measurement before had a better one */
+    bool        stopped;       /* early stopping ends training here */
+    ln_stall    stalled;       /* of a measured epoch: is nothing learnt? It is said once in a training */
+    double      most_frequent; /* share of the training images that are of the most frequent class */
 } ln_progress;
 
 typedef struct ln_train_options {
-    size_t      size;        /* sizeof(ln_train_options) */
-    size_t      batch;       /* images a step; the last one of an epoch may be smaller */
-    size_t      epochs;
-    const char *optimizer;   /* "sgd lr=0.05 momentum=0.9 nesterov=true weight_decay=1e-4", "adam lr=0.001" */
-    const char *schedule;    /* "constant", "step size=2 gamma=0.1", "cosine warmup=1" */
-    uint64_t    seed;        /* of the order of the images, and of layers that draw */
-    bool        in_order;    /* take the images as they lie, unshuffled */
-    const char *augment;     /* what is done to data's images, anew in every epoch: "shift 2", or several with commas
+    size_t         size;  /* sizeof(ln_train_options) */
+    size_t         batch; /* images a step; the last one of an epoch may be smaller */
+    size_t         epochs;
+    const char    *optimizer; /* "sgd lr=0.05 momentum=0.9 nesterov=true weight_decay=1e-4", "adam lr=0.001" */
+    const char    *schedule;  /* "constant", "step size=2 gamma=0.1", "cosine warmup=1" */
+    uint64_t       seed;      /* of the order of the images, and of layers that draw */
+    bool           in_order;  /* take the images as they lie, unshuffled */
+    const char    *augment;   /* what is done to data's images, anew in every epoch: "shift 2", or several with commas
                               * between; "none" or NULL: nothing. Validation and test images stay as they are. */
     const ln_data *validation, *test; /* or NULL; measured after every `every`-th epoch, and the last */
-    size_t      every;       /* epochs, 1 to 1000000; 0: 1 */
+    size_t         every;             /* epochs, 1 to 1000000; 0: 1 */
     /* How gradients become steps; 0 or false: not so. In this order: all gradients are scaled down to a Euclidean norm
      * of clip_norm, each of their elements is held within ±clip_value, and l2/m · w is added, m being the batch's
      * images: the gradient of the penalty l2/2m · Σ w², which the training loss reported includes (those of validation
      * and test do not). w are the weights, not biases, nor what begins as a constant, such as a batchnorm's scale. */
-    double      clip_norm, clip_value, l2;
-    bool        decay_weights_only; /* the optimizer's weight_decay spares what l2 spares */
+    double clip_norm, clip_value, l2;
+    bool   decay_weights_only; /* the optimizer's weight_decay spares what l2 spares */
     /* Share that a moving average of the parameters keeps in every step: average ← ema·average + (1 - ema)·parameter,
      * beginning with what the first step leaves. Measuring after an epoch, the progress call after it, and the end find
      * the averages in the model. 0: none. */
-    double      ema;
+    double ema;
     /* Early stopping: training ends, with LN_OK, when patience measurements in a row (0: never) have not improved the
      * monitor by more than min_delta: "train_loss", "val_accuracy", … (train, val or test, loss or accuracy); NULL or
      * "auto": val_loss where there are validation images, else train_loss. With restore_best, a training that was not
@@ -381,9 +403,11 @@ typedef struct ln_train_options {
     bool (*progress)(void *user, const ln_progress *progress);
     void *user;
 } ln_train_options;
-#define LN_TRAIN_OPTIONS \
-    {.size = sizeof(ln_train_options), .batch = 64, .epochs = 5, .optimizer = "sgd lr=0.05 momentum=0.9", \
-     .schedule = "constant", .seed = 1}
+#define LN_TRAIN_OPTIONS                                                                                     \
+    {                                                                                                        \
+        .size = sizeof(ln_train_options), .batch = 64, .epochs = 5, .optimizer = "sgd lr=0.05 momentum=0.9", \
+        .schedule = "constant", .seed = 1                                                                    \
+    }
 
 /* Trains model on data from the weights it has (draw them first). LN_E_NOT_FINITE names step, layer, tensor, likely
  * cause and remedy, and leaves the weights from before that step; LN_E_INTERRUPTED when progress returned false. */
@@ -399,10 +423,10 @@ LN_API ln_status ln_monitor_check(const char *monitor, bool has_validation, bool
 /* What a checkpoint says of itself. */
 enum { LN_CHECKPOINT_OWN = 64 };
 typedef struct ln_checkpoint {
-    uint64_t step;           /* steps done, over all epochs */
+    uint64_t step; /* steps done, over all epochs */
     size_t   steps_per_epoch, n_epochs;
-    bool     epoch_done;     /* the epoch that ends with that step has been measured */
-    bool     finished;       /* nothing is left to do: all epochs, or early stopping */
+    bool     epoch_done; /* the epoch that ends with that step has been measured */
+    bool     finished;   /* nothing is left to do: all epochs, or early stopping */
     size_t   n_own;
     double   own[LN_CHECKPOINT_OWN];
 } ln_checkpoint;
@@ -410,22 +434,22 @@ LN_API ln_status ln_checkpoint_read(ln_context *context, const char *path, ln_ch
 
 /* The same by hand: a planned training whose steps allocate nothing. model and data must outlive it. */
 typedef struct ln_trainer ln_trainer;
-LN_API ln_trainer *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_options *options,
-                                  ln_error *error);
-LN_API void        ln_trainer_free(ln_trainer *trainer);
-LN_API size_t      ln_trainer_steps_per_epoch(const ln_trainer *trainer);
+LN_API ln_trainer        *ln_trainer_new(ln_model *model, const ln_data *data, const ln_train_options *options,
+                                         ln_error *error);
+LN_API void               ln_trainer_free(ln_trainer *trainer);
+LN_API size_t             ln_trainer_steps_per_epoch(const ln_trainer *trainer);
 /* The next step in the epochs' order; *metrics (may be NULL) are the batch's. */
-LN_API ln_status   ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
+LN_API ln_status ln_trainer_step(ln_trainer *trainer, ln_metrics *metrics, ln_error *error);
 /* A checkpoint of a training by hand, and back to it: the trainer must have been made with the same model, images and
  * options (epochs may be more, where the schedule does not depend on them); what differs first is named, with both
  * values, and nothing has changed. Restored once, ln_trainer_step goes on to the same bits. */
-LN_API ln_status   ln_trainer_save(ln_trainer *trainer, const char *path, ln_error *error);
-LN_API ln_status   ln_trainer_restore(ln_trainer *trainer, const char *path, ln_error *error);
+LN_API ln_status ln_trainer_save(ln_trainer *trainer, const char *path, ln_error *error);
+LN_API ln_status ln_trainer_restore(ln_trainer *trainer, const char *path, ln_error *error);
 /* options.ema: exchanges the model's parameters and their averages, to measure or save these; once more before the next
  * step. Does nothing before the first step, or without ema. */
-LN_API void        ln_trainer_swap_average(ln_trainer *trainer);
+LN_API void ln_trainer_swap_average(ln_trainer *trainer);
 /* Bytes of the trainer's plan and of restore_best's copy; equals ln_model_memory's training. */
-LN_API size_t      ln_trainer_memory(const ln_trainer *trainer);
+LN_API size_t ln_trainer_memory(const ln_trainer *trainer);
 
 /* -------------------------------------------------------------- using them */
 
@@ -436,17 +460,17 @@ LN_API ln_status ln_evaluate(ln_model *model, const ln_data *data, size_t batch,
 
 /* Either may be NULL: logits n × outputs, and probabilities n × classes, as the model's loss reads the outputs. Fails
  * with LN_E_NOT_FINITE when an output is NaN or infinite. */
-LN_API ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits,
-                            float *probabilities, ln_error *error);
+LN_API ln_status ln_predict(ln_model *model, const ln_data *data, size_t batch, float *logits, float *probabilities,
+                            ln_error *error);
 
 /* A planned prediction for one batch size, whose calls allocate nothing. At batch 1 it is laid out for latency.
  * images are rows of c*h*w float32, already preprocessed; logits n × outputs; n <= batch. */
 typedef struct ln_predictor ln_predictor;
-LN_API ln_predictor *ln_predictor_new(ln_model *model, size_t batch, ln_error *error);
-LN_API void          ln_predictor_free(ln_predictor *predictor);
-LN_API ln_status     ln_predictor_run(ln_predictor *predictor, const float *images, size_t n, float *logits,
-                                      ln_error *error);
-LN_API size_t        ln_predictor_memory(const ln_predictor *predictor);
+LN_API ln_predictor        *ln_predictor_new(ln_model *model, size_t batch, ln_error *error);
+LN_API void                 ln_predictor_free(ln_predictor *predictor);
+LN_API ln_status            ln_predictor_run(ln_predictor *predictor, const float *images, size_t n, float *logits,
+                                             ln_error *error);
+LN_API size_t               ln_predictor_memory(const ln_predictor *predictor);
 
 /* Softmax of n rows of k logits, by the library's own exp: same bits everywhere. In place is fine. */
 LN_API void ln_softmax(const float *logits, size_t n, size_t k, float *probabilities);
@@ -456,12 +480,12 @@ LN_API void ln_softmax(const float *logits, size_t n, size_t k, float *probabili
 /* An array for an NPZ file: n rows × k columns (k 1: a vector of n), or of `rank` sizes (1 to 4; 0: by n and k), each
  * below 2^32; of float32, int64 or uint8: one of the three pointers. */
 typedef struct ln_array {
-    const char *name;
-    size_t n, k;
-    const float *floats;
+    const char    *name;
+    size_t         n, k;
+    const float   *floats;
     const int64_t *integers;
     const uint8_t *bytes;
-    size_t rank, shape[4];
+    size_t         rank, shape[4];
 } ln_array;
 LN_API ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *arrays, size_t n_arrays,
                               ln_error *error);
@@ -474,12 +498,12 @@ LN_API ln_status ln_file_write(ln_context *context, const char *path, const void
 /* Gradients against central differences in double precision, on the first images of data. Of a very large model some
  * tensors are probed, in one direction each, and all at once in one; the verdict says so. */
 typedef struct ln_check_tensor {
-    const char *name;                   /* "3.weight", "input" */
-    double      worst, direction;       /* largest relative error of 64 entries, fewer where the model is large; of
+    const char *name;             /* "3.weight", "input" */
+    double      worst, direction; /* largest relative error of 64 entries, fewer where the model is large; of
                                          * one random direction */
     size_t      worst_index;
-    double      analytic, numeric;      /* at worst_index */
-    size_t      n_checked, n_skipped;   /* skipped: a kink (ReLU, max) lies within the step */
+    double      analytic, numeric;    /* at worst_index */
+    size_t      n_checked, n_skipped; /* skipped: a kink (ReLU, max) lies within the step */
 } ln_check_tensor;
 /* Health at the present weights, on real data, a line per layer. */
 typedef struct ln_check_layer {
@@ -504,9 +528,9 @@ LN_API void      ln_check_free(ln_check *check);
  * prediction, or, with training, as in a training step, which takes labels and has gradients of its loss. All of it is
  * held until ln_trace_free; nothing is learnt. model must outlive it. */
 typedef struct ln_trace ln_trace;
-LN_API ln_trace *ln_trace_new(ln_model *model, const ln_data *data, size_t first, size_t n, bool training,
-                              ln_error *error);
-LN_API void      ln_trace_free(ln_trace *trace);
+LN_API ln_trace        *ln_trace_new(ln_model *model, const ln_data *data, size_t first, size_t n, bool training,
+                                     ln_error *error);
+LN_API void             ln_trace_free(ln_trace *trace);
 /* n × c × h × w of the layer's output (c, h, w of ln_model_layer); -1 is the input. Gradients are 0 where no layer that
  * learns lies before. */
 LN_API ln_status ln_trace_values(const ln_trace *trace, ln_layer layer, float *values, ln_error *error);
@@ -536,22 +560,28 @@ LN_API ln_status ln_measure_layers(ln_model *model, size_t batch, const char *op
 /* Layers, losses, optimizers, schedules, inits, augmentations and drawn data sets with their arguments (first its own,
  * then what every schedule, layer with parameters or data set takes), for help texts and completion. */
 typedef enum ln_kind {
-    LN_KIND_LAYER, LN_KIND_LOSS, LN_KIND_OPTIMIZER, LN_KIND_SCHEDULE, LN_KIND_INIT, LN_KIND_AUGMENTATION, LN_KIND_DATA
+    LN_KIND_LAYER,
+    LN_KIND_LOSS,
+    LN_KIND_OPTIMIZER,
+    LN_KIND_SCHEDULE,
+    LN_KIND_INIT,
+    LN_KIND_AUGMENTATION,
+    LN_KIND_DATA
 } ln_kind;
 LN_API size_t      ln_catalogue_count(ln_kind kind);
 LN_API const char *ln_catalogue_name(ln_kind kind, size_t i);
-LN_API const char *ln_catalogue_help(ln_kind kind, size_t i);           /* one line */
+LN_API const char *ln_catalogue_help(ln_kind kind, size_t i); /* one line */
 LN_API size_t      ln_catalogue_argument_count(ln_kind kind, size_t i);
 /* "kernel (int or HxW, required, 1 to 1024): rows and columns …" into text of size bytes; returns the length needed, as
  * snprintf does; 0 for none. */
-LN_API size_t      ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_t size);
+LN_API size_t ln_catalogue_argument(ln_kind kind, size_t i, size_t j, char *text, size_t size);
 /* Checks and normalises a line ("sgd lr=0.1" …): LN_OK, or what is wrong with it. */
 LN_API ln_status ln_catalogue_check(ln_kind kind, const char *line, ln_error *error);
 /* The nearest of n words to word, or NULL when none is near. */
 LN_API const char *ln_nearest_word(const char *word, const char *const *words, size_t n);
 /* Number i of a stream of random numbers in [0, 1): a function of these three alone, and independent of all that the
  * library draws by the same seed. */
-LN_API double      ln_random_number(uint64_t seed, uint32_t stream, uint64_t i);
+LN_API double ln_random_number(uint64_t seed, uint32_t stream, uint64_t i);
 
 #ifdef __cplusplus
 }

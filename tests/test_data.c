@@ -150,6 +150,27 @@ static void fits_mean_and_deviation(void **state) {
     ln_data_free(data);
 }
 
+static void fits_a_range(void **state) {
+    files             *f = *state;
+    static const float floats[] = {-2, 6, 0, 1};
+    ln_data           *data = ln_data_from_floats(f->context, floats, NULL, 1, 1, 2, 2, NULL);
+    ln_preprocess      fit = ln_data_fit_range(data, 1, 0, 1); /* v -> (v + 2) / 8 */
+    assert_true(nearly(fit.mean, -2) && nearly(fit.std, 8));
+    fit = ln_data_fit_range(data, 0.5, -1, 3); /* 0.5 v -> (0.5 v + 1 - 1) / 1 */
+    assert_true(nearly(fit.scale, 0.5) && nearly(fit.mean, 0) && nearly(fit.std, 1));
+    ln_data_free(data);
+    data = five(f);
+    ln_data *one = ln_data_split(data, 0.2, 3, NULL);
+    fit = ln_data_fit_range(one, 1, 0, 1); /* of a view: its four pixels */
+    assert_true(nearly(fit.mean, 10.0 * ln_data_number(one, 0)) && nearly(fit.std, 3));
+    ln_data_free(data);
+    ln_data_free(one);
+    data = ln_data_from_bytes(f->context, (const uint8_t *)"aaaa", NULL, 1, 1, 2, 2, NULL);
+    fit = ln_data_fit_range(data, 1, -1, 1);
+    assert_true(nearly(fit.mean, 'a' + 1) && nearly(fit.std, 1)); /* -1: not divided by 0 */
+    ln_data_free(data);
+}
+
 static void a_view_is_fitted_alone(void **state) {
     files   *f = *state;
     ln_data *data = five(f);
@@ -588,6 +609,9 @@ static void recipes_that_choose_wrongly_are_told(void **state) {
                  {"classes: all", "tells 3 classes apart, but the labels of"},
                  {"normalize: 1/0", "data.normalize is '1/0'"},
                  {"normalize: 1/2/3", "data.normalize is '1/2/3'"},
+                 {"normalize: 1..1", "data.normalize is '1..1'"},
+                 {"normalize: 0..1..2", "data.normalize is '0..1..2'"},
+                 {"normalize: ..1", "data.normalize is '..1'"},
                  {"shuffle: no", "data.shuffle is 'no', but must be true or false"}};
     files *f = *state;
     char   path[512], lines[800];
@@ -628,6 +652,7 @@ int main(void) {
         FILES_TEST(a_draw_is_fair),
         FILES_TEST(impossible_splits_change_nothing),
         FILES_TEST(fits_mean_and_deviation),
+        FILES_TEST(fits_a_range),
         FILES_TEST(a_view_is_fitted_alone),
         FILES_TEST(a_path_opens_with_its_sibling),
         FILES_TEST(wrong_names_and_files_are_told),

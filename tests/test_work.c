@@ -193,6 +193,16 @@ static const char *drawn(unsigned short width, char *words, size_t size) {
     return words;
 }
 
+/* Nobody knows how long it takes of which nothing is done. */
+static void test_left(void **state) {
+    (void)state;
+    pool owner = {0};
+    assert_string_equal(bar_left(&owner, 10, 0), "");
+    assert_string_equal(bar_left(&owner, 10, 0.5), "0:10 left");
+    assert_string_equal(bar_left(&owner, 10, 1), "0:00 left");
+    pool_free(&owner);
+}
+
 static void test_bar(void **state) {
     (void)state;
     char words[400];
@@ -268,8 +278,9 @@ static void test_show(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_watched),          cmocka_unit_test(test_stopped),
-                                       cmocka_unit_test(test_nothing_left),     cmocka_unit_test(test_bar),
-                                       cmocka_unit_test(test_without_terminal), cmocka_unit_test(test_show)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_watched),      cmocka_unit_test(test_stopped),
+                                       cmocka_unit_test(test_nothing_left), cmocka_unit_test(test_bar),
+                                       cmocka_unit_test(test_left),         cmocka_unit_test(test_without_terminal),
+                                       cmocka_unit_test(test_show)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
 
 enum {
     EDGE = 44,
-    MOST_NAME = 90,
-    TOP = CHART_HEAD + 60,
+    MOST_NAME = 120,
+    HEAD = CHART_HEAD + 60, /* where the cells begin under heads of a line */
     WORDS = 12,
     NUMBERS = 26
 }; /* classes whose cells have room for shares; counts */
@@ -37,29 +37,8 @@ static void draw_cell(canvas *c, box b, uint64_t count, uint64_t of, bool right,
     pool_free(&owner);
 }
 
-static void draw_names(canvas *c, const subject *s, size_t k, double side, double left) {
-    pool         owner = {0};
-    const size_t each = side < 14 ? (size_t)(14 / side) + 1 : 1;
-    font         row = {.size = 13, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_END}, column = row;
-    column.anchor = ANCHOR_MIDDLE;
-    if (side < 20) row.size = column.size = 10;
-    const double end = side * (double)k;
-    for (size_t i = 0; i < k; i += each) {
-        const double middle = side * ((double)i + 0.5);
-        const char  *name = class_name(s->model, i, &owner);
-        canvas_text_within(c, left - 8, TOP + middle, row, left - EDGE, name);
-        canvas_text_within(c, left + middle, TOP - 12, column, side * (double)each - 2, name);
-    }
-    const font axis = {.size = 14, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
-    font       up = axis;
-    up.upright = true;
-    canvas_text(c, left + end / 2, TOP - 36, axis, "answer");
-    canvas_text(c, 16, TOP + end / 2, up, "label");
-    pool_free(&owner);
-}
-
-/* Where the cells begin, behind the longest name. */
-static double left_of(const subject *s, size_t k) {
+/* The longest name's width, but MOST_NAME at most. */
+static double longest(const subject *s, size_t k) {
     canvas *const measure = canvas_new(1, 1, true);
     double        most = 0;
     pool          owner = {0};
@@ -70,7 +49,50 @@ static double left_of(const subject *s, size_t k) {
     }
     pool_free(&owner);
     canvas_free(measure);
-    return EDGE + 4 + (most < MOST_NAME ? most : MOST_NAME);
+    most += 3; /* the width of a name is not quite the same at all sizes of pixels */
+    return most < MOST_NAME ? most : MOST_NAME;
+}
+
+/* Names stand beside and above the cells: upright above them, where a column is too narrow for the longest. */
+typedef struct layout {
+    double side, left, top, longest;
+    bool   upright;
+} layout;
+
+/* How many columns share a head, so that heads have room. */
+static size_t each_of(double side) { return side < 14 ? (size_t)(14 / side) + 1 : 1; }
+
+static layout lay_out(const subject *s, size_t k) {
+    layout l = {.side = k <= 4 ? 120 : k <= WORDS ? 62 : k <= NUMBERS ? 36 : 760.0 / (double)k};
+    l.longest = longest(s, k);
+    l.upright = l.longest > l.side * (double)each_of(l.side) - 2;
+    l.left = EDGE + 4 + l.longest;
+    l.top = HEAD + (l.upright ? l.longest - 8 : 0);
+    return l;
+}
+
+static void draw_names(canvas *c, const subject *s, size_t k, const layout *l) {
+    const double side = l->side, left = l->left, top = l->top;
+    pool         owner = {0};
+    const size_t each = each_of(side);
+    font         row = {.size = 13, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_END}, column = row;
+    column.anchor = l->upright ? ANCHOR_START : ANCHOR_MIDDLE;
+    column.upright = l->upright;
+    if (side < 20) row.size = column.size = 10;
+    const double end = side * (double)k;
+    for (size_t i = 0; i < k; i += each) {
+        const double middle = side * ((double)i + 0.5);
+        const char  *name = class_name(s->model, i, &owner);
+        canvas_text_within(c, left - 8, top + middle, row, left - EDGE, name);
+        canvas_text_within(c, left + middle, top - (l->upright ? 6 : 12), column,
+                           l->upright ? l->longest : side * (double)each - 2, name);
+    }
+    const font axis = {.size = 14, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
+    font       up = axis;
+    up.upright = true;
+    canvas_text(c, left + end / 2, HEAD - 36, axis, "answer");
+    canvas_text(c, 16, top + end / 2, up, "label");
+    pool_free(&owner);
 }
 
 static const char *more_of(const subject *s, const ln_metrics *m, pool *owner) {
@@ -79,24 +101,24 @@ static const char *more_of(const subject *s, const ln_metrics *m, pool *owner) {
 }
 
 static canvas *draw(const subject *s, bool svg, ln_error *error) {
-    const size_t k = ln_model_class_count(s->model);
-    const double side = k <= 4 ? 120 : k <= WORDS ? 62 : k <= NUMBERS ? 36 : 760.0 / (double)k, size = side * (double)k;
-    const double left = left_of(s, k);
+    const size_t    k = ln_model_class_count(s->model);
+    const layout    l = lay_out(s, k);
+    const double    size = l.side * (double)k;
     uint64_t *const confusion = take(k * k, sizeof *confusion);
     ln_metrics      m;
     pool            owner = {0};
     canvas         *c = NULL;
     if (ln_evaluate(s->model, s->images, 64, &m, confusion, error) == LN_OK) {
-        c = canvas_new(left + (size < 480 ? 480 : size) + 30, TOP + size + 30, svg);
+        c = canvas_new(l.left + (size < 480 ? 480 : size) + 30, l.top + size + 30, svg);
         chart_heading(c, "Which answers the labels get", more_of(s, &m, &owner));
-        draw_names(c, s, k, side, left);
+        draw_names(c, s, k, &l);
         for (size_t i = 0; i < k; i++) {
             uint64_t of = 0;
             for (size_t j = 0; j < k; j++) of += confusion[i * k + j];
             canvas_begin(c, "row", class_name(s->model, i, &owner));
             for (size_t j = 0; j < k; j++)
-                draw_cell(c, (box){left + (double)j * side, TOP + (double)i * side, side, side}, confusion[i * k + j],
-                          of, i == j, k);
+                draw_cell(c, (box){l.left + (double)j * l.side, l.top + (double)i * l.side, l.side, l.side},
+                          confusion[i * k + j], of, i == j, k);
             canvas_end(c);
         }
     }

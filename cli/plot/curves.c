@@ -7,7 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_RUNS = 256, MAX_LINES = 32, MAX_Y = 8, PANEL_W = 470, PANEL_H = 320, LONE_W = 860, LONE_H = 480, SIDE = 16 };
+enum {
+    MAX_RUNS = 256,
+    MAX_LINES = 32,
+    MAX_Y = 8,
+    PANEL_W = 470,
+    PANEL_H = 320,
+    LONE_W = 860,
+    LONE_H = 480,
+    SIDE = 16,
+    MANY_KEYS = 2
+};
 
 typedef struct run {
     const char *path, *label; /* "runs/1"; what the legend calls it */
@@ -108,13 +118,42 @@ static bool key_differs(const curves *c, recipe_key key) {
     return false;
 }
 
-/* What run i has that another has not: of lines (sgd lr=0.1) the words, otherwise KEY=VALUE. */
-static void add_key(text *to, const curves *c, size_t i, recipe_key key) {
+/* Keys that change no result: how a run was made, which no legend says. */
+static bool changes_nothing(recipe_key key) {
+    static const recipe_key keys[] = {KEY_train_threads, KEY_train_pictures, KEY_train_tensorboard, KEY_train_log_steps,
+                                      KEY_train_checkpoint};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i] == key) return true;
+    return false;
+}
+
+static bool is_named(const curves *c, recipe_key key) {
+    return !changes_nothing(key) && key != KEY_model_layers && key_differs(c, key);
+}
+
+/* The value of more runs than have any other; NULL: there is none. */
+static const char *usual_value(const curves *c, recipe_key key) {
+    const char *usual = NULL;
+    size_t      most = 1; /* a value of one run is not usual */
+    for (size_t i = 0; i < c->n_runs; i++) {
+        const char *const value = c->runs[i].recipe.item[key].text;
+        size_t            n = 0;
+        if (usual && strcmp(usual, value) == 0) continue;
+        for (size_t j = 0; j < c->n_runs; j++) n += strcmp(value, c->runs[j].recipe.item[key].text) == 0;
+        if (n >= most) usual = n > most ? value : NULL, most = n;
+    }
+    return usual;
+}
+
+/* What run i has that another has not, or, where a usual value is given, that this one has not: of lines (sgd lr=0.1)
+ * the words, otherwise KEY=VALUE. */
+static void add_key(text *to, const curves *c, size_t i, recipe_key key, const char *usual) {
     ln_kind           kind;
     text              words = {0};
     const char *const mine = c->runs[i].recipe.item[key].text, *const name = strchr(recipe_key_name(key), '.') + 1;
+    if (usual && strcmp(usual, mine) == 0) return;
     for (size_t j = 0; j < c->n_runs && recipe_key_kind(key, &kind) && words.n == 0; j++)
-        add_new_words(&words, c->runs[j].recipe.item[key].text, mine);
+        add_new_words(&words, usual ? usual : c->runs[j].recipe.item[key].text, mine);
     if (words.n) text_add(to, "%s%s", to->n ? ", " : "", words.bytes);
     else text_add(to, "%s%s=%s", to->n ? ", " : "", name, mine);
     text_free(&words);
@@ -205,18 +244,20 @@ static void merge_seeds(curves *c) {
     for (size_t i = 0; i < n; i++) divide(&c->runs[i]);
 }
 
-/* Legends say the run's name and in what its recipe differs. */
+/* Legends say the run's name and in what its recipe differs; where many keys differ, only what is not as usual, as a
+ * long legend is cut. */
 static void name_runs(curves *c) {
-    bool differ = false;
+    bool   differ = false;
+    size_t n_keys = 0;
     for (size_t i = 0; i < c->n_runs; i++)
         if (c->runs[i].recipe.n_layers == 0) return;
     for (size_t i = 1; i < c->n_runs; i++)
         differ |= strcmp(layers_of(&c->runs[0].recipe, &c->owner), layers_of(&c->runs[i].recipe, &c->owner)) != 0;
+    for (recipe_key k = 0; k < KEY_COUNT; k++) n_keys += is_named(c, k);
     for (size_t i = 0; i < c->n_runs && c->n_runs > 1; i++) {
         text more = {0};
         for (recipe_key k = 0; k < KEY_COUNT; k++)
-            if (k != KEY_train_threads && k != KEY_train_pictures && k != KEY_model_layers && key_differs(c, k))
-                add_key(&more, c, i, k);
+            if (is_named(c, k)) add_key(&more, c, i, k, n_keys > MANY_KEYS ? usual_value(c, k) : NULL);
         if (differ) add_layers(&more, c, i);
         if (c->runs[i].n_seeds > 1)
             c->runs[i].label = pool_format(&c->owner, "%s, mean of %zu seeds", more.n ? more.bytes : c->runs[i].path,

@@ -8,7 +8,7 @@
 
 enum {
     LEFT = 20,
-    NAMES = 230,
+    NAMES = 250,
     COLUMN_W = 206,
     COLUMNS = 4,
     BARS = 40,
@@ -108,7 +108,7 @@ static bool draw_row(canvas *c, const subject *s, const ln_trace *trace, size_t 
     const box           b = {LEFT + NAMES, y, COLUMN_W - 28, BAR_H};
     pool                owner = {0};
     canvas_begin(c, "layer", info.name);
-    canvas_text_within(c, LEFT, y + 20, (font){.size = 13, .bold = true, .color = COLOR_INK}, NAMES - 12,
+    canvas_text_within(c, LEFT, y + 20, (font){.size = 12, .bold = true, .color = COLOR_INK}, NAMES - 12,
                        layer_words(&info, &owner));
     if (info.n_parameters)
         canvas_text_within(c, LEFT, y + 38, (font){.size = 11, .color = COLOR_DIM}, NAMES - 12,

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
-enum { COLUMNS = 8, MOST = 32, CELL_W = 118, CELL_H = 148, SIDE = 96, LEFT = 20 };
+enum { COLUMNS = 8, MOST = 32, CELL_W = 118, CELL_H = 148, LINE = 15, SIDE = 96, LEFT = 20 };
+
+static const font words_font = {.size = 12, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
 
 typedef struct mistake {
     size_t image, label, answer;
@@ -33,22 +35,50 @@ static size_t find(const subject *s, const float *probabilities, mistake *list, 
     return kept;
 }
 
-static void draw_mistake(canvas *c, const subject *s, const mistake *m, double x, double y) {
+/* "is 4, said 9": on a line where that fits. */
+static const char *words_of(const subject *s, const mistake *m, pool *owner) {
+    return pool_format(owner, "is %s, said %s", class_name(s->model, m->label, owner),
+                       class_name(s->model, m->answer, owner));
+}
+
+/* Whether any needs a line for the label and one for the answer: names are longer than numbers. */
+static bool need_two_lines(const subject *s, const mistake *list, size_t n) {
+    canvas *const measure = canvas_new(1, 1, true);
+    pool          owner = {0};
+    bool          two = false;
+    for (size_t i = 0; i < n; i++)
+        two |= canvas_text_width(measure, words_font, words_of(s, &list[i], &owner)) > CELL_W - 4;
+    pool_free(&owner);
+    canvas_free(measure);
+    return two;
+}
+
+/* The line below them; a name is cut only where a line of its own is too short for it. */
+static double draw_words(canvas *c, const subject *s, const mistake *m, double x, double y, bool two) {
+    pool owner = {0};
+    if (!two) canvas_text(c, x, y, words_font, words_of(s, m, &owner));
+    if (two) {
+        canvas_text_within(c, x, y, words_font, CELL_W - 4,
+                           pool_format(&owner, "is %s", class_name(s->model, m->label, &owner)));
+        canvas_text_within(c, x, y + LINE, words_font, CELL_W - 4,
+                           pool_format(&owner, "said %s", class_name(s->model, m->answer, &owner)));
+    }
+    pool_free(&owner);
+    return y + (two ? LINE : 0) + 17;
+}
+
+static void draw_mistake(canvas *c, const subject *s, const mistake *m, double x, double y, bool two) {
     const ln_data_info info = ln_data_describe(s->images);
     uint32_t *const    pixels = take(info.h * info.w, sizeof *pixels);
     pool               owner = {0};
     const double       longer = (double)(info.h > info.w ? info.h : info.w);
     const double       w = SIDE * (double)info.w / longer, h = SIDE * (double)info.h / longer;
-    const font         f = {.size = 12, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
-    font               small = f;
-    small.size = 11, small.bold = false, small.color = COLOR_DIM;
+    const font         small = {.size = 11, .color = COLOR_DIM, .anchor = ANCHOR_MIDDLE};
     canvas_begin(c, "wrong", pool_format(&owner, "image %zu", m->image));
     image_pixels(s->images, m->image, pixels);
     canvas_image(c, (box){x + (CELL_W - w) / 2, y + (SIDE - h) / 2, w, h}, pixels, info.w, info.h, false);
-    canvas_text_within(c, x + CELL_W / 2.0, y + SIDE + 13, f, CELL_W - 4,
-                       pool_format(&owner, "is %s, said %s", class_name(s->model, m->label, &owner),
-                                   class_name(s->model, m->answer, &owner)));
-    canvas_text(c, x + CELL_W / 2.0, y + SIDE + 30, small,
+    const double below = draw_words(c, s, m, x + CELL_W / 2.0, y + SIDE + 13, two);
+    canvas_text(c, x + CELL_W / 2.0, below, small,
                 pool_format(&owner, "%.1f %%  (no. %zu)", 100 * (double)m->probability, m->image));
     canvas_end(c);
     free(pixels);
@@ -64,14 +94,16 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     canvas      *c = NULL;
     if (ln_predict(s->model, s->images, 64, NULL, probabilities, error) == LN_OK) {
         const size_t kept = find(s, probabilities, list, &n_wrong), rows = (kept + COLUMNS - 1) / COLUMNS;
-        c = canvas_new(2 * LEFT + COLUMNS * CELL_W, CHART_HEAD + 14 + CELL_H * (double)rows, svg);
+        const bool   two = need_two_lines(s, list, kept);
+        const double cell_h = CELL_H + (two ? LINE : 0);
+        c = canvas_new(2 * LEFT + COLUMNS * CELL_W, CHART_HEAD + 14 + cell_h * (double)rows, svg);
         chart_heading(c, "Wrong answers, the surest first",
                       pool_format(&owner, "%s · %zu of %s %s are wrong%s", subject_name(s), n_wrong,
                                   text_count(&owner, n), s->said,
                                   kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : ""));
         for (size_t i = 0; i < kept; i++)
             draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * CELL_W),
-                         CHART_HEAD + 10 + (double)(i - i % COLUMNS) / COLUMNS * CELL_H);
+                         CHART_HEAD + 10 + (double)(i - i % COLUMNS) / COLUMNS * cell_h, two);
     }
     free(probabilities);
     pool_free(&owner);

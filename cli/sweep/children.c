@@ -25,7 +25,8 @@ typedef struct child {
     pid_t  process; /* 0: none */
     size_t run;
     bool   begun; /* an earlier attempt left its folder, and a log there */
-    double share; /* of its epochs that are done */
+    double started;
+    double epoch, epoch_at; /* the last one measured, and the seconds that it took this child to get there */
 } child;
 
 typedef struct work {
@@ -37,8 +38,9 @@ typedef struct work {
     size_t      n_all, n_done;
     bar         line;
     double      started;
-    double      looked; /* when the shares were last looked at */
-    bool        told;   /* the children were told to stop */
+    double      looked;                       /* when the epochs were last looked at */
+    double      n_finished, finished_seconds; /* runs that finished under this sweep, and what they took together */
+    bool        told;                         /* the children were told to stop */
     ln_error   *error;
 } work;
 
@@ -134,7 +136,7 @@ static bool start(work *w, child *c, size_t run, bool begun) {
     if (process == 0) become_train(path, words, log, parent);
     if (good && process < 0) good = fill_error(w->error, LN_E_IO, "cannot start linnet train: %s", strerror(errno));
     if (log >= 0) close(log);
-    if (good) *c = (child){.process = process, .run = run, .begun = begun};
+    if (good) *c = (child){.process = process, .run = run, .begun = begun, .started = seconds_now()};
     pool_free(&owner);
     return good;
 }
@@ -220,6 +222,8 @@ static bool finish(work *w, child *c, int status) {
     if (!c->begun && access(folder, F_OK) == 0) rename(log, pool_format(&owner, "%s/log.txt", folder));
     const bool good = store_end(w->db, c->run, r, &rows, w->error);
     w->n_done += r->state != RUN_WAITING;
+    w->n_finished += r->state == RUN_FINISHED;
+    w->finished_seconds += r->state == RUN_FINISHED ? seconds_now() - c->started : 0;
     if (good) print_end(w, c->run, &rows);
     pool_free(&owner);
     return good;
@@ -287,6 +291,22 @@ static double epoch_of(const work *w, size_t run) {
     return epoch;
 }
 
+static void look(const work *w, child *c, double time) {
+    const double epoch = epoch_of(w, c->run);
+    if (epoch > c->epoch) c->epoch = epoch, c->epoch_at = time - c->started;
+}
+
+/* How much of a run is done: by its epochs, between which it is taken to go on as fast, or by what finished runs took,
+ * whichever says more; 0 as long as neither is known. */
+static double share_of(const work *w, const child *c, double time) {
+    const double most = 0.95, seconds = time - c->started, n = w->s->runs[c->run].epochs;
+    const double pace = c->epoch_at > 0 ? c->epoch * seconds / c->epoch_at : 0;
+    const double by_epochs = (pace < c->epoch + 1 ? pace : c->epoch + 1) / n;
+    const double by_time = w->finished_seconds > 0 ? seconds * w->n_finished / w->finished_seconds : 0;
+    const double share = by_epochs > by_time ? by_epochs : by_time;
+    return share < most ? share : most;
+}
+
 static void show(work *w) {
     const double time = seconds_now();
     const bool   looks = time - w->looked > 0.5;
@@ -296,8 +316,8 @@ static void show(work *w) {
     for (size_t i = 0; i < w->crew->jobs; i++) {
         child *const c = &w->children[i];
         if (c->process == 0) continue;
-        if (looks) c->share = epoch_of(w, c->run) / w->s->runs[c->run].epochs;
-        sum += c->share < 1 ? c->share : 1;
+        if (looks) look(w, c, time);
+        sum += share_of(w, c, time);
     }
     if (looks) w->looked = time;
     const double      share = sum / (double)w->n_all;

@@ -275,3 +275,24 @@ ln_preprocess ln_data_fit(const ln_data *data, double scale) {
     ln_fp_leave(mode);
     return fit;
 }
+
+static double number_at(const ln_data *data, size_t i, size_t j) {
+    const void *const image = ln_data_values(data, i);
+    return data->store->is_float ? (double)((const float *)image)[j] : ((const uint8_t *)image)[j];
+}
+
+ln_preprocess ln_data_fit_range(const ln_data *data, double scale, double low, double high) {
+    const uint64_t mode = ln_fp_enter();
+    const size_t   count = data->store->image_bytes / (data->store->is_float ? sizeof(float) : 1);
+    double         least = number_at(data, 0, 0), most = least;
+    for (size_t i = 0; i < data->n; i++)
+        for (size_t j = 0; j < count; j++) {
+            const double value = number_at(data, i, j);
+            if (value < least) least = value;
+            if (value > most) most = value;
+        }
+    const double        std = most > least ? (most - least) * scale / (high - low) : 1;
+    const ln_preprocess fit = {.scale = scale, .mean = least * scale - low * std, .std = std};
+    ln_fp_leave(mode);
+    return fit;
+}

@@ -8,9 +8,7 @@ enum { LN_IDX_UINT8 = 8 };
 static ln_status read_magic(ln_stream *stream, const char *name, size_t *rank, ln_error *error) {
     unsigned char magic[4];
     if (ln_stream_bound(stream) == 0)
-        return ln_fail(
-            error, LN_E_FORMAT,
-            "%s: the file is empty, but images (IDX; to predict, pictures too) were wanted: give another one", name);
+        return ln_fail(error, LN_E_FORMAT, "%s: the file is empty, but images were wanted: give another one", name);
     const ln_status status = ln_stream_read(stream, magic, sizeof magic, "the IDX header", error);
     if (status != LN_OK) return status;
     if (magic[0] || magic[1])

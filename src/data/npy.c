@@ -109,6 +109,11 @@ static ln_status check_type(const char *name, const dict *d, ln_npy *npy, ln_err
                        "significant was wanted there: save x.astype('<%s')",
                        name, d->descr, type);
     }
+    if (*type == 'U' || *type == 'S')
+        return ln_fail(error, LN_E_UNSUPPORTED,
+                       "%s: an array of text (type '%s'), but numbers were wanted: save the place of each in the list "
+                       "of names, np.unique(y, return_inverse=True)[1]",
+                       name, d->descr);
     return ln_fail(error, LN_E_UNSUPPORTED,
                    "%s: an array of type '%s', but one of b1, u1, i1, u2, i2, u4, i4, i8, f4 and f8 was wanted: save "
                    "x.astype('float32') or ('uint8')",

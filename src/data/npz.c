@@ -303,6 +303,19 @@ ln_data *ln_npz_open(ln_context *context, const char *path, bool test, ln_error 
     return open_source(&z, zip_source_file_create(path, 0, -1, &reason), &reason, error);
 }
 
+bool ln_npz_has_test(const char *path) {
+    bool         has[ROLE_LABELS + 1] = {false};
+    zip_t *const archive = zip_open(path, ZIP_RDONLY, NULL);
+    for (zip_int64_t i = 0; archive && i < zip_get_num_entries(archive, 0); i++) {
+        npz_part          part = PART_ANY;
+        const char *const name = zip_get_name(archive, (zip_uint64_t)i, 0);
+        const npz_role    role = name ? read_name(name, &part) : ROLE_NONE;
+        has[role] = has[role] || part == PART_TEST;
+    }
+    if (archive) zip_discard(archive);
+    return has[ROLE_IMAGES] && has[ROLE_LABELS];
+}
+
 ln_data *ln_npz_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes, bool test,
                       ln_error *error) {
     npz         z = {.context = context, .name = name, .test = test};

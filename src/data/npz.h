@@ -9,7 +9,9 @@
 #include "data/data.h"
 
 ln_data *ln_npz_open(ln_context *context, const char *path, bool test, ln_error *error);
-/* The same from memory; name stands in messages. */
+/* Whether path is an NPZ with a test part of its own: images and labels. */
+bool ln_npz_has_test(const char *path);
+/* The same as ln_npz_open from memory; name stands in messages. */
 ln_data *ln_npz_parse(ln_context *context, const char *name, const void *bytes, size_t n_bytes, bool test,
                       ln_error *error);
 

@@ -242,5 +242,6 @@ ln_data *ln_data_open(ln_context *context, const char *name, const char *split, 
 
 bool ln_data_has_test(ln_context *context, const char *name) {
     if (ln_set_find(name)) return true;
-    return is_folder(name) && (ln_cifar_has_test(name) || ln_folder_has_test(context, name));
+    if (!is_folder(name)) return ln_npz_has_test(name);
+    return ln_cifar_has_test(name) || ln_folder_has_test(context, name);
 }
