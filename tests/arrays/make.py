@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Makes the arrays of this folder with NumPy, as people save them. NAME.values are the values that a data set of NAME has
 (bytes or float32, image after image in channel, row, column order), NAME.labels its labels. BACK-NAME.npz is what
-`linnet data convert` makes of NAME: it is kept once NumPy has read the same arrays from it.
+`linnet data convert` makes of NAME: it is kept once NumPy has read the same arrays from it. x012.npz holds the digits 0,
+1 and 2 of MNIST's first 200 training and 100 test images (Yann LeCun and Corinna Cortes, CC BY-SA 3.0), under the keys
+that report C's file has.
 
 make.py LINNET (the command)"""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -35,7 +38,19 @@ def back(name, wanted):
             assert arrays[key].dtype == value.dtype and np.array_equal(arrays[key], value), key
 
 
+def mnist(part, n):
+    """The first n images of a part of MNIST that show 0, 1 or 2, and their labels."""
+    folder = os.path.join(HERE, "..", "..", "data", "mnist", part)
+    with gzip.open(folder + "-images-idx3-ubyte.gz") as images, gzip.open(folder + "-labels-idx1-ubyte.gz") as labels:
+        x = np.frombuffer(images.read(16 + 784 * n)[16:], np.uint8).reshape(n, 28, 28)
+        y = np.frombuffer(labels.read(8 + n)[8:], np.uint8)
+    return x[y <= 2], y[y <= 2]
+
+
 def main():
+    (x, y), (x_test, y_test) = mnist("train", 200), mnist("t10k", 100)
+    np.savez_compressed(path("x012.npz"), train_x012=x, train_y012=y, test_x012=x_test, test_y012=y_test)
+
     draw = np.random.default_rng(5)
     grey = draw.integers(0, 256, (7, 4, 5), np.uint8)
     y = np.array([0, 2, 1, 1, 0, 2, 2])
