@@ -1,8 +1,11 @@
-/* predict.h: what networks said of some images, and how it is written. */
+/* predict.h: a prediction: what networks are asked (predict_ask.c) about which images (predict_files.c), and how their
+ * answers are printed (predict_print.c) and written (predict_out.c). */
 #ifndef LN_CLI_PREDICT_H
 #define LN_CLI_PREDICT_H
 
+#include "cli.h"
 #include "linnet.h"
+#include "predict_save.h"
 #include "text.h"
 
 /* All answers so far, of all files; row i belongs to one image. */
@@ -28,5 +31,65 @@ typedef enum answers_format { ANSWERS_CSV, ANSWERS_NPZ, ANSWERS_LINES, ANSWERS_K
 void answers_line(const answers *a, const ln_model *model, size_t i, size_t n_best, text *to);
 bool answers_write(const answers *a, const ln_model *model, ln_context *context, answers_format format, size_t n_best,
                    const char *path, ln_error *error);
+
+/* ------------------------------------------------------------ one prediction */
+
+enum { MAX_MEMBERS = 64 };
+
+/* One of the networks that are asked. */
+typedef struct member {
+    const char *path;
+    ln_model   *model;
+    size_t      n_right; /* of the images whose label is known */
+} member;
+
+typedef struct prediction {
+    const arguments *arguments;
+    ln_context      *context;
+    member           members[MAX_MEMBERS];
+    size_t           n_members;
+    ln_model        *model;        /* the first member's: what it is asked for and its classes are all others' */
+    bool             votes;        /* several members: the class that most of them say; else their mean probabilities */
+    size_t           first, image; /* SIZE_MAX: not given */
+    size_t           n_best;
+    bool             inverted, prepares, shows, lines;
+    size_t           n_asked, n_unread, n_inverted; /* pictures: all, those that could not be read, … */
+    const char      *first_inverted;
+    bool             spooled;    /* standard input is looked at */
+    bool             usage;      /* after an error: no images can have the name that was given */
+    const char      *out, *save; /* save: the folder for what the network saw */
+    seen             seen;
+    answers_format   format;
+    answers          answers;
+    pool             owner;
+} prediction;
+
+/* Where images are from. */
+typedef struct origin {
+    const char        *file;  /* the picture's name; NULL: a set */
+    const ln_data     *named; /* the set, whose classes may have names */
+    size_t             first; /* number of the first image in it */
+    const char *const *files; /* of photos of a set: the name, the number and the class of each; else NULL */
+    const size_t      *number;
+    const int64_t     *truth;
+} origin;
+
+/* Asks every network about the images of data, whose answers become the last rows. */
+bool predict_answer(prediction *p, const ln_data *data, const origin *of, ln_error *error);
+/* Predicts what is called so: a picture, a folder, a set, or - for standard input; prints what is said. */
+bool predict_file(prediction *p, const char *name, ln_error *error);
+
+/* The class that is said of image i, by its name. */
+const char *predict_said(const prediction *p, size_t i, pool *owner);
+/* The images of data, drawn, with the answers from row `from` on. */
+void predict_show(const prediction *p, const ln_data *data, size_t from);
+void predict_print_rows(prediction *p, size_t from);
+void predict_print_lines(const prediction *p, size_t from);
+/* The last answer, that about a picture. */
+void predict_print_picture(prediction *p, const char *path);
+/* How many images each member got right. */
+void predict_print_members(const prediction *p);
+/* Once for all pictures that look inverted. */
+void predict_note_inverted(const prediction *p);
 
 #endif
