@@ -165,7 +165,7 @@ static int run(const arguments *a) {
     "                 such as photo7_4.png; the folder must be new or empty\n"                    \
     "  out=NAME       writes a table for a name that ends in .csv; for one in .jsonl a line of\n" \
     "                 JSON an image; for one in .npz the arrays logits, probabilities, labels\n"  \
-    "                 (the classes said) and, where it is known, truth\n"                         \
+    "                 (0 for the first of class_names) and, where it is known, truth\n"           \
     "  format=kaggle  the table as Kaggle takes it: ImageId (from 1), Label\n"
 
 const verb verb_predict = {

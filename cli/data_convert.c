@@ -49,11 +49,26 @@ static bool keep(const conversion *c, ln_data *data, ln_error *error) {
     return c->n_classes == 0 || ln_data_keep_classes(data, labels, c->n_classes, error) == LN_OK;
 }
 
+/* What the labels mean, where the format has no place for it. */
+static void note_names(const char *to, const ln_data *data) {
+    enum { ENOUGH = 200 };
+    const int n = ln_data_describe(data).n_classes;
+    text      t = {0};
+    int       k = 0;
+    for (; k < n && t.n < ENOUGH; k++)
+        text_add(&t, "%s%d %.60s", k ? ", " : "", ln_data_class(data, k), ln_data_class_name(data, k));
+    say("note: %s holds labels without the names of their classes: %s%s", to, t.bytes, k < n ? ", ..." : "");
+    text_free(&t);
+}
+
 static void report(const conversion *c, const data_parts *parts) {
     const ln_data_info i = ln_data_describe(parts->train);
     printf("%zu %simage%s", i.n, parts->test ? "training " : "", i.n == 1 ? "" : "s");
     if (parts->test) printf(" and %zu test images", ln_data_describe(parts->test).n);
     printf(" of %zux%zux%zu%s in %s\n", i.c, i.h, i.w, i.has_labels ? "" : ", without labels,", c->to);
+    fflush(stdout);
+    if (!ends_in(c->to, ".npz") && !ends_in(c->to, "/") && ln_data_class_name(parts->train, 0))
+        note_names(c->to, parts->train);
 }
 
 static bool convert(const conversion *c, ln_context *context, data_parts *parts, ln_error *error) {

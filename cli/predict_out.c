@@ -128,21 +128,25 @@ void answers_line(const answers *a, const ln_model *model, size_t i, size_t n_be
 
 /* ----------------------------------------------------------------------- NPZ */
 
-static bool write_npz(const answers *a, ln_context *context, const char *path, ln_error *error) {
-    const ln_array arrays[] = {
-        {.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
-        {.name = "probabilities", .n = a->n, .k = a->n_classes, .floats = a->probabilities},
-        {.name = "labels", .n = a->n, .k = 1, .integers = a->labels},
-        {.name = "truth", .n = a->n, .k = 1, .integers = a->truth},
-    };
-    return ln_npz_write(context, path, arrays, a->n_labelled ? 4 : 3, error) == LN_OK;
+static bool write_npz(const answers *a, const ln_model *model, ln_context *context, const char *path, ln_error *error) {
+    pool               owner = {0};
+    const char **const names = pool_take(&owner, a->n_classes * sizeof *names);
+    for (size_t k = 0; k < a->n_classes; k++) names[k] = class_name(model, k, &owner);
+    ln_array arrays[5] = {{.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
+                          {.name = "probabilities", .n = a->n, .k = a->n_classes, .floats = a->probabilities},
+                          {.name = "labels", .n = a->n, .k = 1, .integers = a->labels},
+                          {.name = "class_names", .n = a->n_classes, .texts = names}};
+    if (a->n_labelled) arrays[4] = (ln_array){.name = "truth", .n = a->n, .k = 1, .integers = a->truth};
+    const bool good = ln_npz_write(context, path, arrays, a->n_labelled ? 5 : 4, error) == LN_OK;
+    pool_free(&owner);
+    return good;
 }
 
 bool answers_write(const answers *a, const ln_model *model, ln_context *context, answers_format format, size_t n_best,
                    const char *path, ln_error *error) {
     text out = {0};
     switch (format) {
-    case ANSWERS_NPZ: return write_npz(a, context, path, error);
+    case ANSWERS_NPZ: return write_npz(a, model, context, path, error);
     case ANSWERS_CSV: write_csv(a, model, &out); break;
     case ANSWERS_KAGGLE: write_kaggle(a, model, &out); break;
     case ANSWERS_LINES:

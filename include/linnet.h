@@ -478,14 +478,15 @@ LN_API void ln_softmax(const float *logits, size_t n, size_t k, float *probabili
 /* ---------------------------------------------------------- files of results */
 
 /* An array for an NPZ file: n rows × k columns (k 1: a vector of n), or of `rank` sizes (1 to 4; 0: by n and k), each
- * below 2^32; of float32, int64 or uint8: one of the three pointers. */
+ * below 2^32; of float32, int64, uint8 or n texts in UTF-8 (which NumPy has as '<U'): one of the four pointers. */
 typedef struct ln_array {
-    const char    *name;
-    size_t         n, k;
-    const float   *floats;
-    const int64_t *integers;
-    const uint8_t *bytes;
-    size_t         rank, shape[4];
+    const char        *name;
+    size_t             n, k;
+    const float       *floats;
+    const int64_t     *integers;
+    const uint8_t     *bytes;
+    size_t             rank, shape[4];
+    const char *const *texts;
 } ln_array;
 LN_API ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *arrays, size_t n_arrays,
                               ln_error *error);

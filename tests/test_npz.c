@@ -78,6 +78,24 @@ static void the_same_arrays_give_the_same_bytes(void **state) {
     assert_memory_equal(first + 10, "\0\0\x21\0", 4); /* the first day of 1980, not the present one */
 }
 
+/* As many letters each as the longest has, zeros behind the shorter ones. */
+static void texts_are_numpys_characters(void **state) {
+    static const char *const names[] = {"ant", "Z\xc3\xbcrich \xf0\x9f\x90\xa6", ""};
+    static const uint32_t    letters[3][8] = {{'a', 'n', 't'}, {'Z', 0xfc, 'r', 'i', 'c', 'h', ' ', 0x1f426}, {0}};
+    static const char *const bad[] = {"ant", "caf\xe9"};
+    files                   *f = *state;
+    char                     path[512];
+    ln_error                 error = {0};
+    const ln_array texts = {.name = "names", .n = 3, .texts = names}, wrong = {.name = "b", .n = 2, .texts = bad};
+    const ln_array none = {.name = "none", .texts = names};
+    assert_int_equal(ln_npz_write(f->context, files_path(f, "a.npz", path), &texts, 1, NULL), LN_OK);
+    check_npy(path, "names.npy", "{'descr': '<U8', 'fortran_order': False, 'shape': (3,), }", letters, sizeof letters);
+    assert_int_equal(ln_npz_write(f->context, path, &none, 1, NULL), LN_OK);
+    check_npy(path, "none.npy", "{'descr': '<U1', 'fortran_order': False, 'shape': (0,), }", NULL, 0);
+    assert_int_equal(ln_npz_write(f->context, path, &wrong, 1, &error), LN_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "a text of the array b is not UTF-8"));
+}
+
 static void empty_arrays_are_fine(void **state) {
     files         *f = *state;
     char           path[512];
@@ -255,6 +273,59 @@ static void own_archives_are_read(void **state) {
     refuse_path(f, path, "test", LN_E_ARGUMENT, "it holds x_train, y_train");
 }
 
+#define TWO_IMAGES \
+    {"x", "|u1", "2, 3", pixels, 6}, { "y", "|u1", "2,", "\2\0", 2 }
+
+static void classes_have_names(void **state) {
+    static const uint32_t letters[4][2] = {{'a'}, {0xfc, 0x1f426}, {'c', 'd'}, {'e'}};
+    static const entry    cases[][3] = {
+           {TWO_IMAGES, {"class_names", "<U2", "4,", letters, sizeof letters}},
+           {TWO_IMAGES,
+            {"target_names", "|S9", "4,",
+             "a\0\0\0\0\0\0\0\0\xc3\xbc\xf0\x9f\x90\xa6\0\0\0cd\0\0\0\0\0\0\0e\0\0\0\0\0\0\0\0", 36}}};
+    files *f = *state;
+    char   path[512];
+    for (size_t i = 0; i < 2; i++) {
+        ln_data *const data = open_good(f, put_npz(f, "a.npz", cases[i], 3, ZIP_CM_DEFLATE, path), NULL);
+        assert_int_equal(ln_data_describe(data).n_classes, 4);
+        assert_string_equal(ln_data_class_name(data, 0), "a");
+        assert_string_equal(ln_data_class_name(data, 1), "\xc3\xbc\xf0\x9f\x90\xa6");
+        assert_string_equal(ln_data_class_name(data, 2), "cd");
+        assert_int_equal(ln_data_write(f->context, files_path(f, "b.npz", path), data, NULL, NULL), LN_OK);
+        ln_data_free(data);
+        ln_data *const back = open_good(f, path, NULL);
+        assert_string_equal(ln_data_class_name(back, 1), "\xc3\xbc\xf0\x9f\x90\xa6");
+        assert_string_equal(ln_data_class_name(back, 3), "e");
+        ln_data_free(back);
+    }
+    const entry    numbers[] = {TWO_IMAGES, {"class_names", "|u1", "3,", "abc", 3}};
+    ln_data *const data = open_good(f, put_npz(f, "a.npz", numbers, 3, ZIP_CM_DEFLATE, path), NULL);
+    assert_null(ln_data_class_name(data, 0)); /* numbers name nothing */
+    ln_data_free(data);
+}
+
+static void names_that_cannot_be_are_told(void **state) {
+    static const uint32_t letters[3] = {'a', 0xd800, 'c'};
+    static const struct {
+        entry       names;
+        ln_status   status;
+        const char *words;
+    } cases[] = {
+        {{"class_names", "|S1", "2,", "ab", 2}, LN_E_FORMAT, "2 names for 3 classes"},
+        {{"class_names", "|S1", "3, 1", "abc", 3}, LN_E_SHAPE, "names of 256 classes at most, in one axis"},
+        {{"class_names", "<U1", "3,", letters, 12}, LN_E_FORMAT, "text 1 holds what is no character"},
+        {{"class_names", "|S2", "3,", "a\0b\nc", 6}, LN_E_FORMAT, "class 1 is called 'b?', but a name of UTF-8"},
+        {{"class_names", "|S1", "3,", "a\0c", 3}, LN_E_FORMAT, "class 1 is called ''"},
+        {{"class_names", "|S1", "3,", "ab", 2}, LN_E_FORMAT, "truncated or damaged"},
+        {{"class_names", ">U1", "3,", letters, 12}, LN_E_UNSUPPORTED, "of type '>U1'"},
+        {{"class_names", "|S257", "3,", letters, 12}, LN_E_UNSUPPORTED, "of type '|S257'"}};
+    files *f = *state;
+    char   path[512];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refuse_path(f, put_npz(f, "b.npz", (const entry[]){TWO_IMAGES, cases[i].names}, 3, ZIP_CM_DEFLATE, path), NULL,
+                    cases[i].status, cases[i].words);
+}
+
 static void names_say_what_arrays_hold(void **state) {
     static const struct {
         const char *images, *labels, *split;
@@ -420,7 +491,7 @@ static void strange_arrays_are_told(void **state) {
     refuse_npy(f, 1, "'descr': '|O', " SHAPE, LN_E_UNSUPPORTED, "Python objects (pickled, which is never read)");
     refuse_npy(f, 1, "'descr': [('a', '<f4')], " SHAPE, LN_E_UNSUPPORTED, "an array of records");
     refuse_npy(f, 1, "'descr': '>f4', " SHAPE, LN_E_UNSUPPORTED, "most significant byte comes first");
-    refuse_npy(f, 1, "'descr': '<U3', " SHAPE, LN_E_UNSUPPORTED, "np.unique(y, return_inverse=True)[1]");
+    refuse_npy(f, 1, "'descr': '<U1', " SHAPE, LN_E_UNSUPPORTED, "y = np.unique(names, return_inverse=True)");
     refuse_npy(f, 1, "'descr': '<c8', " SHAPE, LN_E_UNSUPPORTED, "of type '<c8'");
     refuse_npy(f, 1, "'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), ", LN_E_UNSUPPORTED, "Fortran's order");
     refuse_npy(f, 1, "'descr': '<f4', 'fortran_order': False, 'shape': (), ", LN_E_UNSUPPORTED, "a single number");
@@ -519,6 +590,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FILES_TEST(both_parts_are_read),
         FILES_TEST(own_archives_are_read),
+        FILES_TEST(classes_have_names),
+        FILES_TEST(names_that_cannot_be_are_told),
         FILES_TEST(names_say_what_arrays_hold),
         FILES_TEST(every_type_is_read),
         FILES_TEST(shapes_are_told_apart),
@@ -531,6 +604,7 @@ int main(void) {
         FILES_TEST(writes_what_numpy_reads),
         FILES_TEST(arrays_have_any_rank),
         FILES_TEST(the_same_arrays_give_the_same_bytes),
+        FILES_TEST(texts_are_numpys_characters),
         FILES_TEST(empty_arrays_are_fine),
         FILES_TEST(mistakes_are_told),
         FILES_TEST(a_full_disk_is_told),

@@ -14,6 +14,7 @@ static const struct {
     bool        is_float, has_labels;
 } cases[] = {{"bytes.npz", "back-bytes.npz", 5, 1, 4, 5, false, true},
              {"floats.npz", "back-floats.npz", 6, 3, 4, 2, true, true},
+             {"names.npz", "back-names.npz", 3, 1, 2, 5, false, true},
              {"channels_last.npy", "back-channels_last.npz", 4, 3, 6, 5, false, false},
              {"doubles.npy", "back-doubles.npz", 5, 8, 1, 1, true, false},
              {"signs.npy", "back-signs.npz", 3, 1, 3, 3, true, false}};

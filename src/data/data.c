@@ -4,6 +4,7 @@
 
 #include "base/math.h"
 #include "base/random.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -28,6 +29,12 @@ static ln_status check_parts(const char *who, const ln_data_parts *p, size_t *im
         !ln_multiply(*image_bytes, p->n, &n_bytes) || n_bytes > PTRDIFF_MAX)
         return ln_fail(error, LN_E_SHAPE, "%s: %zu images of %zux%zux%zu are more than memory can address", who, p->n,
                        p->c, p->h, p->w);
+    for (int k = 0; p->class_name && k < p->n_classes; k++)
+        if (!ln_utf8_is_name(p->class_name[k]))
+            return ln_fail(error, LN_E_FORMAT,
+                           "%s: class %d is called '%.60s', but a name of UTF-8 text without control characters was "
+                           "wanted: rename it",
+                           who, k, p->class_name[k]);
     return LN_OK;
 }
 

@@ -2,6 +2,7 @@
  * unpickled. */
 #include "data/npy.h"
 
+#include "base/utf8.h"
 #include "data/stream.h"
 
 #include <string.h>
@@ -91,6 +92,17 @@ static bool take_dict(dict *d) {
     return *d->at == '\0' && d->has_descr && d->has_order && d->has_shape;
 }
 
+/* "U12", "S5": texts of so many letters at most. */
+static bool is_text(const char *type, ln_npy *npy) {
+    size_t n = 0;
+    if (*type != 'U' && *type != 'S') return false;
+    for (const char *c = type + 1; *c >= '0' && *c <= '9' && n <= LN_NPY_LETTERS; c++) n = 10 * n + (size_t)(*c - '0');
+    if (n == 0 || n > LN_NPY_LETTERS || type[1 + strspn(type + 1, "0123456789")]) return false;
+    npy->kind = *type;
+    npy->size = *type == 'U' ? n * sizeof(uint32_t) : n;
+    return true;
+}
+
 static ln_status check_type(const char *name, const dict *d, ln_npy *npy, ln_error *error) {
     static const char *const known[] = {"b1", "u1", "i1", "u2", "i2", "u4", "i4", "i8", "f4", "f8"};
     const char *const        type = d->descr + (*d->descr && strchr("<>|=", *d->descr));
@@ -109,11 +121,7 @@ static ln_status check_type(const char *name, const dict *d, ln_npy *npy, ln_err
                        "significant was wanted there: save x.astype('<%s')",
                        name, d->descr, type);
     }
-    if (*type == 'U' || *type == 'S')
-        return ln_fail(error, LN_E_UNSUPPORTED,
-                       "%s: an array of text (type '%s'), but numbers were wanted: save the place of each in the list "
-                       "of names, np.unique(y, return_inverse=True)[1]",
-                       name, d->descr);
+    if (*d->descr != '>' && is_text(type, npy)) return LN_OK;
     return ln_fail(error, LN_E_UNSUPPORTED,
                    "%s: an array of type '%s', but one of b1, u1, i1, u2, i2, u4, i4, i8, f4 and f8 was wanted: save "
                    "x.astype('float32') or ('uint8')",
@@ -230,7 +238,12 @@ static ln_status add_chunk(const char *name, const ln_npy *npy, const unsigned c
 ln_status ln_npy_values(ln_context *context, const ln_npy_source *source, const ln_npy *npy, ln_values *values,
                         ln_error *error) {
     unsigned char chunk[LN_NPY_CHUNK];
-    ln_status     status = ln_values_start(context, source->name, npy->count, npy->kind == 'f', values, error);
+    if (npy->kind == 'U' || npy->kind == 'S')
+        return ln_fail(error, LN_E_UNSUPPORTED,
+                       "%s: an array of text, but numbers were wanted: of names, y = np.unique(names, "
+                       "return_inverse=True) gives both: save class_names=y[0] and labels=y[1]",
+                       source->name);
+    ln_status status = ln_values_start(context, source->name, npy->count, npy->kind == 'f', values, error);
     if (status != LN_OK) return status;
     if (npy->kind == 'u' && npy->size == 1) {
         status = source->read(source->from, values->bytes, npy->count, "its values", error);
@@ -244,6 +257,52 @@ ln_status ln_npy_values(ln_context *context, const ln_npy_source *source, const 
     }
     ln_fp_leave(mode);
     if (status != LN_OK) ln_values_free(values);
+    return status;
+}
+
+/* ------------------------------------------------------------------- texts */
+
+/* Text i as UTF-8, where the numbers of its characters are `stored`; its end, or NULL where one is no character. */
+static char *decode(const ln_npy *npy, const unsigned char *stored, char *out) {
+    const size_t n = npy->size / sizeof(uint32_t);
+    uint32_t     c;
+    if (npy->kind == 'S') {
+        const size_t length = strnlen((const char *)stored, npy->size);
+        memcpy(out, stored, length);
+        return out + length;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&c, stored + i * sizeof c, sizeof c);
+        if (c == 0) break;
+        const size_t length = ln_utf8_put(c, out);
+        if (length == 0) return NULL;
+        out += length;
+    }
+    return out;
+}
+
+ln_status ln_npy_texts(ln_context *context, const ln_npy_source *source, const ln_npy *npy, char ***texts,
+                       ln_error *error) {
+    unsigned char stored[LN_NPY_LETTERS * sizeof(uint32_t)];
+    if (npy->rank != 1 || npy->count > LN_NPY_TEXTS)
+        return ln_fail(error, LN_E_SHAPE, "%s: names of %d classes at most, in one axis, were wanted", source->name,
+                       LN_NPY_TEXTS);
+    const size_t n_bytes = npy->count * (sizeof(char *) + npy->size + 1); /* UTF-8 is never longer than UTF-32 */
+    char **const made = ln_allocate(context, n_bytes);
+    if (!made) return ln_fail_memory(error, source->name, n_bytes);
+    char     *at = (char *)(made + npy->count);
+    ln_status status = LN_OK;
+    for (size_t i = 0; i < npy->count && status == LN_OK; i++) {
+        made[i] = at;
+        status = source->read(source->from, stored, npy->size, "its texts", error);
+        char *const end = status == LN_OK ? decode(npy, stored, at) : NULL;
+        if (status == LN_OK && !end)
+            status =
+                ln_fail(error, LN_E_FORMAT, "%s: text %zu holds what is no character: save it anew", source->name, i);
+        if (end) *end = '\0', at = end + 1;
+    }
+    if (status == LN_OK) *texts = made;
+    else ln_release(context, made);
     return status;
 }
 
@@ -284,19 +343,20 @@ static ln_status lay_out(ln_context *context, const char *name, const ln_npy *np
     return last && s[3] > 1 ? move_channels(context, name, values, s[0], s[3], s[1] * s[2], error) : LN_OK;
 }
 
-ln_data *ln_npy_images(ln_context *context, const char *name, const ln_npy *npy, ln_values *values, uint8_t *labels,
-                       int n_classes, ln_error *error) {
+ln_data *ln_npy_images(ln_context *context, const char *name, const ln_npy *npy, ln_values *values,
+                       const ln_npy_labels *labels, ln_error *error) {
     size_t size[3];
     if (lay_out(context, name, npy, values, size, error) != LN_OK) return NULL;
     const ln_data_parts parts = {.pixels = values->bytes ? (const void *)values->bytes : values->floats,
-                                 .labels = labels,
+                                 .labels = labels->of,
                                  .is_float = values->floats != NULL,
                                  .own = true,
                                  .n = npy->shape[0],
                                  .c = size[0],
                                  .h = size[1],
                                  .w = size[2],
-                                 .n_classes = n_classes};
+                                 .n_classes = labels->n_classes,
+                                 .class_name = (const char *const *)labels->names};
     ln_data *const      data = ln_data_new(context, name, &parts, error);
     if (data) *values = (ln_values){0};
     return data;
@@ -313,7 +373,7 @@ static ln_data *read_array(ln_context *context, const char *name, ln_stream *str
     ln_data            *data = NULL;
     if (ln_npy_header(&source, &npy, error) == LN_OK &&
         ln_npy_values(context, &source, &npy, &values, error) == LN_OK && ln_stream_end(stream, error) == LN_OK)
-        data = ln_npy_images(context, name, &npy, &values, NULL, 0, error);
+        data = ln_npy_images(context, name, &npy, &values, &(ln_npy_labels){0}, error);
     ln_values_free(&values);
     ln_stream_close(stream);
     return data;

@@ -5,6 +5,8 @@
 #include "data/data.h"
 #include "data/values.h"
 
+enum { LN_NPY_TEXTS = 256, LN_NPY_LETTERS = 256 }; /* texts, and letters of each, at most */
+
 /* Where the bytes of an array come from: a file, or a member of an archive. */
 typedef struct ln_npy_source {
     const char *name; /* in messages */
@@ -14,7 +16,7 @@ typedef struct ln_npy_source {
 } ln_npy_source;
 
 typedef struct ln_npy {
-    char   kind;           /* 'b', 'u', 'i', 'f' */
+    char   kind;           /* 'b', 'u', 'i', 'f'; of texts 'U' (UTF-32), 'S' (bytes) */
     size_t size;           /* bytes a value */
     size_t rank, shape[4]; /* no size is 0, the first is images or labels */
     size_t count;
@@ -27,10 +29,21 @@ ln_status ln_npy_header(const ln_npy_source *source, ln_npy *npy, ln_error *erro
 ln_status ln_npy_values(ln_context *context, const ln_npy_source *source, const ln_npy *npy, ln_values *values,
                         ln_error *error);
 
-/* Images n, n × count, n × h × w, n × c × h × w or n × h × w × c as a data set; takes values over when it is made.
- * labels (one an image; may be NULL) likewise. */
-ln_data *ln_npy_images(ln_context *context, const char *name, const ln_npy *npy, ln_values *values, uint8_t *labels,
-                       int n_classes, ln_error *error);
+/* A vector of at most LN_NPY_TEXTS texts as UTF-8: pointers and texts in one piece of memory, from ln_allocate. */
+ln_status ln_npy_texts(ln_context *context, const ln_npy_source *source, const ln_npy *npy, char ***texts,
+                       ln_error *error);
+
+/* Labels, from ln_allocate; {0}: none. */
+typedef struct ln_npy_labels {
+    uint8_t *of; /* each image */
+    int      n_classes;
+    char   **names; /* n_classes of them, or NULL */
+} ln_npy_labels;
+
+/* Images n, n × count, n × h × w, n × c × h × w or n × h × w × c as a data set. It copies names; once it is made it has
+ * values and labels->of. */
+ln_data *ln_npy_images(ln_context *context, const char *name, const ln_npy *npy, ln_values *values,
+                       const ln_npy_labels *labels, ln_error *error);
 
 /* A file of one array: images without labels. */
 ln_data *ln_npy_read(ln_context *context, const char *path, ln_error *error);

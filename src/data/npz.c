@@ -11,7 +11,7 @@
 enum { LN_NPZ_NAME = 64, LN_NPZ_LIST = 240, LN_DEFLATE_RATIO = 1032 };
 
 typedef enum npz_part { PART_ANY, PART_TRAIN, PART_TEST, PART_OTHER } npz_part;
-typedef enum npz_role { ROLE_NONE, ROLE_IMAGES, ROLE_LABELS } npz_role;
+typedef enum npz_role { ROLE_NONE, ROLE_IMAGES, ROLE_LABELS, ROLE_NAMES } npz_role;
 
 typedef struct npz {
     ln_context *context;
@@ -47,6 +47,7 @@ static npz_role read_name(const char *name, npz_part *part) {
     static const char *const images[] = {"x",      "image",    "images", "img",    "imgs",   "data",
                                          "pixels", "features", "input",  "inputs", "points", NULL};
     static const char *const labels[] = {"y", "label", "labels", "target", "targets", "class", "classes", NULL};
+    static const char *const names[] = {"classnames", "labelnames", "targetnames", NULL};
     char                     text[LN_NPZ_NAME];
     size_t                   n = 0;
     for (const char *s = name; *s && strcmp(s, ".npy") != 0; s++) {
@@ -57,6 +58,7 @@ static npz_role read_name(const char *name, npz_part *part) {
     }
     text[n] = '\0';
     *part = cut(text, train) ? PART_TRAIN : cut(text, test) ? PART_TEST : cut(text, other) ? PART_OTHER : PART_ANY;
+    if (is_one(text, names)) return ROLE_NAMES;
     return is_one(text, images) ? ROLE_IMAGES : is_one(text, labels) ? ROLE_LABELS : ROLE_NONE;
 }
 
@@ -232,8 +234,15 @@ static ln_status make_labels(const npz *z, const ln_npy *npy, const ln_values *v
     return LN_OK;
 }
 
-/* Labels from n numbers, or n rows of one-hot; *labels from ln_allocate. */
-static ln_status read_labels(const npz *z, int64_t i, size_t n, uint8_t **labels, int *n_classes, ln_error *error) {
+/* How many classes there must be for these labels. */
+static int classes_of(const uint8_t *labels, size_t n, size_t one_hot) {
+    int k = one_hot > 1 ? (int)one_hot : 0;
+    for (size_t i = 0; i < n; i++) k = labels[i] >= k ? labels[i] + 1 : k;
+    return k;
+}
+
+/* Labels from n numbers, or n rows of one-hot. */
+static ln_status read_labels(const npz *z, int64_t i, size_t n, ln_npy_labels *labels, ln_error *error) {
     ln_npy    npy;
     ln_values values = {0};
     ln_status status = read_array(z, i, &npy, &values, error);
@@ -246,33 +255,51 @@ static ln_status read_labels(const npz *z, int64_t i, size_t n, uint8_t **labels
                          "%s: labels of %zu axes and %zu values an image, but one number, or at most 256 of which one "
                          "is 1, were wanted",
                          z->name, npy.rank, npy.count / n);
-    uint8_t *const made = status == LN_OK ? ln_allocate(z->context, n) : NULL;
-    if (status == LN_OK && !made) status = ln_fail_memory(error, z->name, n);
-    if (status == LN_OK) status = make_labels(z, &npy, &values, made, error);
+    if (status == LN_OK && !(labels->of = ln_allocate(z->context, n))) status = ln_fail_memory(error, z->name, n);
+    if (status == LN_OK) status = make_labels(z, &npy, &values, labels->of, error);
+    if (status == LN_OK) labels->n_classes = classes_of(labels->of, n, npy.count / n);
     ln_values_free(&values);
-    if (status != LN_OK) {
-        ln_release(z->context, made);
-        return status;
-    }
-    *labels = made;
-    *n_classes = npy.count / n > 1 ? (int)(npy.count / n) : 0;
-    return LN_OK;
+    return status;
+}
+
+/* The classes' names, where the archive has an array for them, of text. */
+static ln_status read_names(const npz *z, ln_npy_labels *labels, ln_error *error) {
+    member   m = {0};
+    ln_npy   npy;
+    npz_part part;
+    int64_t  i = zip_get_num_entries(z->archive, 0) - 1;
+    for (const char *name; i >= 0; i--)
+        if ((name = zip_get_name(z->archive, (zip_uint64_t)i, 0)) && read_name(name, &part) == ROLE_NAMES) break;
+    ln_status status = i < 0 ? LN_OK : open_member(z, i, &m, error);
+    if (i < 0 || status != LN_OK) return status;
+    status = ln_npy_header(&m.source, &npy, error);
+    const bool text = status == LN_OK && (npy.kind == 'U' || npy.kind == 'S');
+    if (text) status = ln_npy_texts(z->context, &m.source, &npy, &labels->names, error);
+    if (text && status == LN_OK) status = end_member(&m, error);
+    if (text && status == LN_OK && npy.count < (size_t)labels->n_classes)
+        status = ln_fail(error, LN_E_FORMAT,
+                         "%s: %zu names for %d classes: name those of all labels, from 0 on, or leave the array out",
+                         m.label, npy.count, labels->n_classes);
+    if (text && status == LN_OK) labels->n_classes = (int)npy.count;
+    zip_fclose(m.file);
+    return status;
 }
 
 /* -------------------------------------------------------------------- open */
 
 static ln_data *read_archive(const npz *z, ln_error *error) {
-    int64_t   images, labels;
-    ln_npy    npy;
-    ln_values values = {0};
-    uint8_t  *made = NULL;
-    int       n_classes = 0;
-    ln_data  *data = NULL;
+    int64_t       images, labels;
+    ln_npy        npy;
+    ln_values     values = {0};
+    ln_npy_labels made = {0};
+    ln_data      *data = NULL;
     if (find(z, ROLE_IMAGES, &images, error) == LN_OK && find(z, ROLE_LABELS, &labels, error) == LN_OK &&
         read_array(z, images, &npy, &values, error) == LN_OK &&
-        (labels < 0 || read_labels(z, labels, npy.shape[0], &made, &n_classes, error) == LN_OK))
-        data = ln_npy_images(z->context, z->name, &npy, &values, made, n_classes, error);
-    if (!data) ln_release(z->context, made);
+        (labels < 0 ||
+         (read_labels(z, labels, npy.shape[0], &made, error) == LN_OK && read_names(z, &made, error) == LN_OK)))
+        data = ln_npy_images(z->context, z->name, &npy, &values, &made, error);
+    if (!data) ln_release(z->context, made.of);
+    ln_release(z->context, made.names);
     ln_values_free(&values);
     return data;
 }
@@ -304,7 +331,7 @@ ln_data *ln_npz_open(ln_context *context, const char *path, bool test, ln_error 
 }
 
 bool ln_npz_has_test(const char *path) {
-    bool         has[ROLE_LABELS + 1] = {false};
+    bool         has[ROLE_NAMES + 1] = {false};
     zip_t *const archive = zip_open(path, ZIP_RDONLY, NULL);
     for (zip_int64_t i = 0; archive && i < zip_get_num_entries(archive, 0); i++) {
         npz_part          part = PART_ANY;

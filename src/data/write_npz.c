@@ -1,4 +1,4 @@
-/* A data set as NumPy's arrays: x and y, or x_train, y_train, x_test, y_test. */
+/* A data set as NumPy's arrays: x and y, or x_train, y_train, x_test, y_test; class_names, where classes have names. */
 #include "data/write.h"
 
 #include "base/large.h"
@@ -63,11 +63,15 @@ static ln_status add(ln_context *context, const char *path, const ln_data *data,
 ln_status ln_arrays_write(ln_context *context, const char *path, const ln_data *data, const ln_data *test,
                           ln_error *error) {
     static const char *const names[3][2] = {{"x", "y"}, {"x_train", "y_train"}, {"x_test", "y_test"}};
-    ln_array                 arrays[4];
+    const ln_store *const    s = data->store;
+    ln_array                 arrays[5];
     part                     parts[2] = {{0}};
     size_t                   n = 0;
     ln_status                status = add(context, path, data, names[test != NULL], &parts[0], arrays, &n, error);
     if (status == LN_OK && test) status = add(context, path, test, names[2], &parts[1], arrays, &n, error);
+    if (s->labels && s->class_name)
+        arrays[n++] =
+            (ln_array){.name = "class_names", .n = (size_t)s->n_classes, .texts = (const char *const *)s->class_name};
     if (status == LN_OK) status = ln_npz_write(context, path, arrays, n, error);
     for (size_t i = 0; i < 2; i++) {
         ln_release(context, parts[i].x);

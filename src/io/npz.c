@@ -4,6 +4,7 @@
  * everything here is written. The same arrays give the same bytes: every entry bears the date at which zip begins. */
 #include "base/context.h"
 #include "base/file.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,28 +25,30 @@ typedef struct npy {
     char                  header[LN_NPY_HEADER];
     char                  name[80];
     zip_buffer_fragment_t parts[2];
+    uint32_t             *letters; /* of an array of texts; else NULL */
 } npy;
 
 /* What an array may hold. */
 static const struct {
     const char *name;
     size_t      size;
-} types[] = {{"<f4", sizeof(float)}, {"<i8", sizeof(int64_t)}, {"|u1", 1}};
+} types[] = {{"<f4", sizeof(float)}, {"<i8", sizeof(int64_t)}, {"|u1", 1}, {"<U", sizeof(uint32_t)}};
 
-static size_t type_of(const ln_array *a) { return a->bytes ? 2 : a->integers ? 1 : 0; }
+static size_t type_of(const ln_array *a) { return a->texts ? 3 : a->bytes ? 2 : a->integers ? 1 : 0; }
 
 /* As many sizes as the array has; its rank. */
 static size_t sizes_of(const ln_array *a, size_t sizes[LN_NPZ_RANK]) {
-    if (a->rank) {
+    if (a->rank && !a->texts) {
         memcpy(sizes, a->shape, a->rank * sizeof *sizes);
         return a->rank;
     }
     sizes[0] = a->n, sizes[1] = a->k;
-    return a->k == 1 ? 1 : 2;
+    return a->k == 1 || a->texts ? 1 : 2;
 }
 
-/* The header of version 1.0: magic, version, length, and a Python dict padded with spaces to align the values. */
-static void write_npy_header(const ln_array *a, char header[LN_NPY_HEADER]) {
+/* The header of version 1.0: magic, version, length, and a Python dict padded with spaces to align the values. Texts
+ * have so many letters each. */
+static void write_npy_header(const ln_array *a, size_t n_letters, char header[LN_NPY_HEADER]) {
     char         shape[LN_NPY_HEADER];
     size_t       sizes[LN_NPZ_RANK], used = 0;
     const size_t rank = sizes_of(a, sizes);
@@ -55,29 +58,64 @@ static void write_npy_header(const ln_array *a, char header[LN_NPY_HEADER]) {
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = LN_NPY_HEADER - LN_NPY_PREFIX;
     header[9] = 0;
-    char      text[LN_NPY_HEADER];
-    const int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
-                           types[type_of(a)].name, shape, rank == 1 ? "," : "");
+    char text[LN_NPY_HEADER], length[24] = "";
+    if (a->texts) snprintf(length, sizeof length, "%zu", n_letters);
+    const int n = snprintf(text, sizeof text, "{'descr': '%s%s', 'fortran_order': False, 'shape': (%s%s), }",
+                           types[type_of(a)].name, length, shape, rank == 1 ? "," : "");
     memcpy(header + LN_NPY_PREFIX, text, (size_t)n); /* at most 101 characters, as no size is longer than ten */
     header[LN_NPY_HEADER - 1] = '\n';
 }
 
-static ln_status prepare(const char *path, const ln_array *a, npy *out, ln_error *error) {
+/* Characters of the longest, 1 at least, as NumPy wants it; 0 where a text is no UTF-8. */
+static size_t longest_of(const ln_array *a) {
+    size_t longest = 1;
+    for (size_t i = 0; i < a->n; i++) {
+        size_t      n = 0, length;
+        uint32_t    letter;
+        const char *s = a->texts[i];
+        for (; *s && (length = ln_utf8_get(s, &letter)) > 0; s += length) n++;
+        if (*s) return 0;
+        longest = ln_most(longest, n);
+    }
+    return longest;
+}
+
+/* All texts as UTF-32, each of n_letters, with zeros behind its own. */
+static ln_status spell(ln_context *context, const char *path, const ln_array *a, size_t n_letters, npy *out,
+                       ln_error *error) {
+    size_t n_bytes = sizeof(uint32_t);
+    if (n_letters == 0) return ln_fail(error, LN_E_ARGUMENT, "%s: a text of the array %s is not UTF-8", path, a->name);
+    if (!ln_multiply(n_bytes, n_letters, &n_bytes) || !ln_multiply(n_bytes, a->n, &n_bytes)) n_bytes = SIZE_MAX;
+    out->letters = ln_allocate_zeroed(context, ln_most(n_bytes, 1));
+    if (!out->letters) return ln_fail_memory(error, path, n_bytes);
+    for (size_t i = 0; i < a->n; i++) {
+        uint32_t *letter = out->letters + i * n_letters;
+        for (const char *s = a->texts[i]; *s; letter++) s += ln_utf8_get(s, letter);
+    }
+    return LN_OK;
+}
+
+static ln_status prepare(ln_context *context, const char *path, const ln_array *a, npy *out, ln_error *error) {
     size_t     n_bytes = types[type_of(a)].size, sizes[LN_NPZ_RANK];
-    const bool one = !!a->integers + !!a->floats + !!a->bytes == 1;
+    const bool one = !!a->integers + !!a->floats + !!a->bytes + !!a->texts == 1;
     if (!a->name || !*a->name || strlen(a->name) > 64 || !one || a->rank > LN_NPZ_RANK)
         return ln_fail(error, LN_E_ARGUMENT,
                        "%s: an array for NPZ needs a name of 1 to 64 characters, a rank of at most %d, and floats, "
-                       "integers or bytes",
+                       "integers, bytes or texts",
                        path, LN_NPZ_RANK);
     const size_t rank = sizes_of(a, sizes);
     for (size_t i = 0; i < rank; i++)
         if (sizes[i] > LN_NPZ_SIDE || !ln_multiply(n_bytes, sizes[i], &n_bytes))
             return ln_fail(error, LN_E_SHAPE, "%s: array %s of %zux%zu... values is too large", path, a->name, sizes[0],
                            rank > 1 ? sizes[1] : 1);
-    write_npy_header(a, out->header);
+    const size_t    n_letters = a->texts ? longest_of(a) : 1;
+    const ln_status status = a->texts ? spell(context, path, a, n_letters, out, error) : LN_OK;
+    if (status != LN_OK) return status;
+    n_bytes *= n_letters;
+    write_npy_header(a, n_letters, out->header);
     snprintf(out->name, sizeof out->name, "%s.npy", a->name);
-    const void *values = a->bytes      ? (const void *)a->bytes
+    const void *values = a->texts      ? (const void *)out->letters
+                         : a->bytes    ? (const void *)a->bytes
                          : a->integers ? (const void *)a->integers
                                        : (const void *)a->floats;
     out->parts[0] = (zip_buffer_fragment_t){.data = (zip_uint8_t *)out->header, .length = LN_NPY_HEADER};
@@ -160,11 +198,13 @@ ln_status ln_npz_write(ln_context *context, const char *path, const ln_array *ar
     size_t n_bytes;
     if (!n_arrays) return ln_fail(error, LN_E_ARGUMENT, "%s: an NPZ file needs at least one array", path);
     if (!ln_multiply(n_arrays, sizeof(npy), &n_bytes)) n_bytes = SIZE_MAX;
-    npy *prepared = ln_allocate(context, n_bytes);
+    npy *prepared = ln_allocate_zeroed(context, n_bytes);
     if (!prepared) return ln_fail_memory(error, path, n_bytes);
     ln_status status = LN_OK;
-    for (size_t i = 0; i < n_arrays && status == LN_OK; i++) status = prepare(path, &arrays[i], &prepared[i], error);
+    for (size_t i = 0; i < n_arrays && status == LN_OK; i++)
+        status = prepare(context, path, &arrays[i], &prepared[i], error);
     if (status == LN_OK) status = write_arrays(context, path, prepared, n_arrays, error);
+    for (size_t i = 0; i < n_arrays; i++) ln_release(context, prepared[i].letters);
     ln_release(context, prepared);
     return status;
 }

@@ -79,5 +79,11 @@ def main():
     keep("signs.npy", signs)
     back("signs.npy", {"x": signs.astype(np.float32)})
 
+    named = draw.integers(0, 256, (3, 2, 5), np.uint8)
+    names = np.array(["Zürich", "ant", "\U0001f426 bird"])
+    np.savez(path("names.npz"), x=named, y=np.array([2, 0, 2]), class_names=names)
+    keep("names.npz", named, [2, 0, 2])
+    back("names.npz", {"x": named, "y": np.array([2, 0, 2], "u1"), "class_names": names})
+
 
 main()

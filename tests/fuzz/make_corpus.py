@@ -144,6 +144,10 @@ def main():
     put("npz", "stored.npz", npz(zipfile.ZIP_STORED, x_train=npy("|u1", "(2, 2)", bytes(4)), y_train=npy("<i8", "(2,)", bytes(16))))
     put("npz", "deflated.npz", npz(zipfile.ZIP_DEFLATED, test_x012=npy("<f4", "(1, 1, 1, 2)", bytes(8)),
                                    test_y012=npy("|u1", "(1, 2)", b"\x00\x01")))
+    put("npz", "names.npz", npz(zipfile.ZIP_STORED, x=npy("|u1", "(2, 2)", bytes(4)), y=npy("|u1", "(2,)", bytes(2)),
+                                class_names=npy("<U2", "(2,)", "aübc".encode("utf-32-le"))))
+    put("npz", "bytes_names.npz", npz(zipfile.ZIP_STORED, x=npy("|u1", "(1, 1)", bytes(1)), y=npy("|u1", "(1,)", bytes(1)),
+                                      class_names=npy("|S2", "(1,)", b"ab")))
 
 
 if __name__ == "__main__":
