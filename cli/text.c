@@ -112,6 +112,15 @@ bool text_is_utf8(const char *bytes, size_t n) {
     return true;
 }
 
+void text_make_utf8(char *bytes) {
+    for (size_t n = strlen(bytes); n > 0;) {
+        const size_t length = character((const unsigned char *)bytes, n), step = length ? length : 1;
+        if (length == 0) *bytes = '?';
+        bytes += step;
+        n -= step;
+    }
+}
+
 size_t text_character(const char *bytes, unsigned *point) {
     const unsigned char *s = (const unsigned char *)bytes;
     const size_t         n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0x80 ? 2 : 1;

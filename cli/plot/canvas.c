@@ -41,12 +41,10 @@ void text_add_base64(text *to, const unsigned char *bytes, size_t n) {
 
 /* UTF-8 without control characters, for file names may hold anything. */
 static char *clean(pool *owner, const char *words) {
-    const size_t n = strlen(words);
-    char *const  copy = pool_copy(owner, words, n);
-    const bool   good = text_is_utf8(copy, n);
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f || (!good && (unsigned char)copy[i] >= 0x80))
-            copy[i] = '?';
+    char *const copy = pool_copy(owner, words, strlen(words));
+    text_make_utf8(copy);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
     return copy;
 }
 
