@@ -310,9 +310,9 @@ static ln_status read_row(csv *c, const char *line, ln_error *error) {
     double      x = 0;
     for (size_t column = 0; column < c->n_columns; column++) {
         if (column && *s++ != c->delimiter) return fail_ragged(c, line, error);
-        if (!read_number(&s, c->delimiter, &x)) return fail_cell(c, line, column, "a number", error);
-        if ((ptrdiff_t)column == c->label && !ln_is_byte(x))
-            return fail_cell(c, line, column, "a whole number from 0 to 255 (the label)", error);
+        const bool label = (ptrdiff_t)column == c->label;
+        if (!read_number(&s, c->delimiter, &x) || (label && !ln_is_byte(x)))
+            return fail_cell(c, line, column, label ? "a whole number from 0 to 255 (the label)" : "a number", error);
         const ln_status status = ln_values_add(&c->values, x, c->name, error);
         if (status != LN_OK) return status;
         if (column == 0 && c->label == LN_COLUMN_OPEN) look_at_edge(&c->edges[0], x, c->n_rows == 0);
