@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void write_sentence(const char *prefix, const char *format, va_list list) {
     text t = {0};
@@ -106,11 +107,43 @@ bool ends_in(const char *path, const char *end) {
     return n > m && strcmp(path + n - m, end) == 0;
 }
 
+#define LAST_WEIGHTS "weights/last.safetensors"
+
+static bool is_run(const char *path) {
+    pool       owner = {0};
+    const bool is = access(pool_format(&owner, "%s/" LAST_WEIGHTS, path), F_OK) == 0;
+    pool_free(&owner);
+    return is;
+}
+
 /* safetensors begin with the header's length, 8 bytes of which the last are zero, and then its "{". */
 bool is_weights(const char *path) {
     unsigned char head[9];
     const size_t  n = file_head(path, head, sizeof head);
-    return ends_in(path, ".safetensors") || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{');
+    return ends_in(path, ".safetensors") || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{') ||
+           is_run(path);
+}
+
+ln_model *load_weights(ln_context *context, const char *path, ln_error *error) {
+    pool            owner = {0};
+    ln_model *const model =
+        ln_model_load(context, is_run(path) ? pool_format(&owner, "%s/" LAST_WEIGHTS, path) : path, error);
+    pool_free(&owner);
+    return model;
+}
+
+const char *run_of_weights(pool *owner, const char *path) {
+    static const char folder[] = "weights";
+    size_t            n = strlen(path), m = sizeof folder - 1;
+    const char *const slash = strrchr(path, '/');
+    if (is_run(path)) {
+        while (n > 1 && path[n - 1] == '/') n--;
+        return pool_copy(owner, path, n);
+    }
+    for (n = slash ? (size_t)(slash - path) : 0; n > 1 && path[n - 1] == '/';) n--;
+    if (n < m || memcmp(path + n - m, folder, m) != 0 || (n > m && path[n - m - 1] != '/')) return NULL;
+    const char *const run = n > m + 1 ? pool_copy(owner, path, n - m - 1) : n > m ? "/" : ".";
+    return access(pool_format(owner, "%s/recipe.yaml", run), F_OK) == 0 ? run : NULL;
 }
 
 const char *class_name(const ln_model *model, size_t i, pool *owner) {

@@ -69,8 +69,13 @@ ln_context *open_context_telling(int n_threads, void (*warn)(void *user, const c
 size_t file_head(const char *path, unsigned char *bytes, size_t n);
 /* Does path end so, with something before it? */
 bool   ends_in(const char *path, const char *end);
-/* A weights file, by its first bytes or its name. */
+/* A weights file, by its first bytes or its name, or the folder of a run, which stands for its last weights. */
 bool   is_weights(const char *path);
+/* The model that they hold; NULL on error. */
+ln_model *load_weights(ln_context *context, const char *path, ln_error *error);
+/* The run that weights belong to: "runs/1" for runs/1/ and for runs/1/weights/last.safetensors; NULL: they lie in no
+ * run's folder. */
+const char *run_of_weights(pool *owner, const char *path);
 
 /* What output i stands for: its name in the weights, or its number. */
 const char *class_name(const ln_model *model, size_t i, pool *owner);

@@ -63,6 +63,13 @@ bool data_shape(const arguments *a, data_parts *parts, ln_error *error) {
         return fill_error(error, LN_E_ARGUMENT, "shape=%.60s: must be channels x rows x columns, such as 1x28x28",
                           wanted);
     }
+    const ln_data_info i = ln_data_describe(parts->train);
+    if (i.h * i.w > 1 && (i.c != c || i.h != h || i.w != w)) {
+        return fill_error(error, LN_E_SHAPE,
+                          "shape=%.60s: the images are %zux%zux%zu as the file says, and no values without a shape: "
+                          "leave it out",
+                          wanted, i.c, i.h, i.w);
+    }
     return ln_data_reshape(parts->train, c, h, w, error) == LN_OK &&
            (!parts->test || ln_data_reshape(parts->test, c, h, w, error) == LN_OK);
 }

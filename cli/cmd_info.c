@@ -105,7 +105,7 @@ static int info_weights(const arguments *a, ln_error *error) {
     }
     ln_context *context = open_context(0);
     if (!context) return STATUS_FAILED;
-    ln_model *model = ln_model_load(context, a->words[0], error);
+    ln_model *model = load_weights(context, a->words[0], error);
     const int status = describe(context, model, &train, error);
     ln_model_free(model);
     ln_context_free(context);

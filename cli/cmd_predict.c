@@ -10,26 +10,44 @@
 
 enum { MAX_IMAGES = 1000000000, MAX_BEST = 1000 };
 
+/* "takes 1x28x28 and tells 10 classes apart". */
+static const char *wants_of(prediction *p, const ln_model *model) {
+    size_t c, h, w;
+    ln_model_input_shape(model, &c, &h, &w);
+    return pool_format(&p->owner, "takes %zux%zux%zu and tells %zu classes apart", c, h, w,
+                       ln_model_class_count(model));
+}
+
+static bool same_reading(ln_reading a, ln_reading b) {
+    return a.h == b.h && a.w == b.w && a.grayscale == b.grayscale && a.invert == b.invert;
+}
+
 /* All members must be asked for the same, and mean the same by it. */
 static bool agrees(prediction *p, const member *other, ln_error *error) {
-    size_t       s[2][3];
-    const size_t n = ln_model_class_count(p->model);
-    ln_model_input_shape(p->model, &s[0][0], &s[0][1], &s[0][2]);
-    ln_model_input_shape(other->model, &s[1][0], &s[1][1], &s[1][2]);
-    bool same = ln_model_outputs(other->model) == ln_model_outputs(p->model) &&
-                ln_model_class_count(other->model) == n && memcmp(s[0], s[1], sizeof s[0]) == 0;
-    for (size_t i = 0; i < n && same; i++)
-        same = strcmp(class_name(p->model, i, &p->owner), class_name(other->model, i, &p->owner)) == 0;
-    if (same) return true;
-    return fill_error(
-        error, LN_E_SHAPE,
-        "%.200s and %.200s cannot answer together: they take images of other shapes or tell other classes apart",
-        p->members[0].path, other->path);
+    const size_t      n = ln_model_class_count(p->model);
+    const char *const first = p->members[0].path, *const mine = wants_of(p, p->model);
+    const char *const theirs = wants_of(p, other->model);
+    if (strcmp(mine, theirs) != 0 || ln_model_outputs(other->model) != ln_model_outputs(p->model))
+        return fill_error(error, LN_E_SHAPE, "%.150s and %.150s cannot answer together: the one %s, the other %s",
+                          first, other->path, mine, theirs);
+    for (size_t i = 0; i < n; i++) {
+        const char *const a = class_name(p->model, i, &p->owner), *const b = class_name(other->model, i, &p->owner);
+        if (strcmp(a, b) != 0)
+            return fill_error(error, LN_E_SHAPE,
+                              "%.150s and %.150s cannot answer together: class %zu is '%.60s' to the one, '%.60s' to "
+                              "the other",
+                              first, other->path, i, a, b);
+    }
+    if (same_reading(ln_model_reading(p->model), ln_model_reading(other->model))) return true;
+    return fill_error(error, LN_E_SHAPE,
+                      "%.150s and %.150s cannot answer together: their training images were read in different ways "
+                      "(resize, grayscale, invert)",
+                      first, other->path);
 }
 
 static bool load(prediction *p, const char *path, ln_error *error) {
     member *const m = &p->members[p->n_members];
-    *m = (member){.path = path, .model = ln_model_load(p->context, path, error)};
+    *m = (member){.path = path, .model = load_weights(p->context, path, error)};
     if (!m->model) return false;
     if (p->n_members++ == 0) p->model = m->model;
     return agrees(p, m, error);
@@ -91,7 +109,8 @@ static bool read_format(prediction *p, const arguments *a) {
         return say_usage(a->verb, "format=%s: kaggle is the only one; otherwise the ending of out= says it", format),
                false;
     if (format && (!p->out || !ends_in(p->out, ".csv")))
-        return say_usage(a->verb, "format=kaggle: give the table a name, as out=submission.csv"), false;
+        return say_usage(a->verb, "format=kaggle: give the table a name that ends in .csv, as out=submission.csv"),
+               false;
     p->format = format ? ANSWERS_KAGGLE : ANSWERS_CSV;
     if (!p->out || ends_in(p->out, ".csv")) return true;
     if (ends_in(p->out, ".npz")) p->format = ANSWERS_NPZ;

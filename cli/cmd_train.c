@@ -182,14 +182,28 @@ static bool prepare(training *t, ln_error *error) {
     t->context = open_context_telling((int)whole(t, KEY_train_threads), on_warning, t);
     if (!t->context) return false;
     t->model = recipe_model(&t->recipe, t->context, error);
-    if (!t->model || !recipe_open(&t->recipe, t->context, t->model, &t->data, error)) return false;
+    if (!t->model || !(t->resumes ? recipe_open_run : recipe_open)(&t->recipe, t->context, t->model, &t->data, error))
+        return false;
+    const char *const doubt = recipe_sets_doubt(&t->data, &t->recipe.owner);
+    if (doubt) voice_warn(&t->voice, "%s", doubt);
     return fits_memory(t, error);
+}
+
+/* name= is the run's, but in a recipe's section data it is the images'. */
+static void warn_of_name(training *t, const char *name) {
+    const char *const images = t->recipe.item[KEY_data_name].text;
+    const size_t      n = name ? strlen(name) : 0;
+    if (!name || (access(name, F_OK) != 0 && !ln_data_has_test(t->context, name))) return;
+    if (strncmp(images, name, n) == 0 && strchr(":/", images[n])) return; /* both are meant: it ends there, too */
+    voice_warn(&t->voice, "name=%s is what the run is called; its images are '%s': data.name= gives others", name,
+               images);
 }
 
 static bool begin(training *t, const arguments *a, ln_error *error) {
     const char *name = argument(a, "name"), *project = argument(a, "project");
     if (!recipe_read(&t->recipe, a->words[0], a->pairs, a->n_pairs, error) || !prepare(t, error)) return false;
     if (!initialize(t, error)) return false;
+    warn_of_name(t, name);
     text       resolved = resolved_recipe(t);
     const bool good = run_folder_make(&t->run, t->context, project ? project : "runs", name, &resolved, error);
     text_free(&resolved);
@@ -302,7 +316,7 @@ static void say_end(training *t, const char *how) {
                             .how = how,
                             .began = t->began,
                             .pictures = t->drawing > 0,
-                            .best_epoch = t->kept.best_epoch,
+                            .best_epoch = access(t->run.best, F_OK) == 0 ? t->kept.best_epoch : 0,
                             .restored_epoch = restored ? m->epoch : 0,
                             .monitor = monitor_name(t),
                             .of = t->data.test         ? "test"

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "images.h"
 #include "json.h"
+#include "recipe.h"
 #include "terminal.h"
 
 #include <math.h>
@@ -77,8 +78,10 @@ static cJSON *class_of(const ln_model *model, const uint64_t *confusion, size_t 
     return o;
 }
 
-static void print_json(const ln_model *model, const ln_metrics *m, const uint64_t *confusion, size_t k) {
+static void print_json(const ln_model *model, const char *said, const ln_metrics *m, const uint64_t *confusion,
+                       size_t k) {
     cJSON *const o = cJSON_CreateObject(), *const classes = cJSON_CreateArray();
+    json_text(o, "data", said);
     json_count(o, "images", m->n);
     json_count(o, "correct", m->n_correct);
     json_number(o, "accuracy", m->accuracy);
@@ -96,43 +99,86 @@ static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
     return false;
 }
 
-/* Without data= the digits are taken: no wonder when a network for other images does not want them. */
+/* What is measured on: images, what they are called, and what must live as long. */
+typedef struct measured {
+    ln_data    *data;
+    const char *said, *name;
+    recipe      recipe;
+    recipe_data sets;
+    pool        owner;
+} measured;
+
+static bool open_named(measured *m, const ln_model *model, ln_context *context, const char *name, ln_error *error) {
+    const ln_reading reading = images_reading(model, name);
+    m->said = m->name = name;
+    m->data = ln_data_open_as(context, name, "test", NULL, &reading, error);
+    if (m->data) images_fit(m->data, model);
+    return m->data != NULL;
+}
+
+/* Of a run those that it was tested on, or else chosen by. */
+static bool open_of_run(measured *m, ln_context *context, const char *run, ln_error *error) {
+    if (!recipe_read(&m->recipe, pool_format(&m->owner, "%s/recipe.yaml", run), NULL, 0, error)) return false;
+    ln_model  *built = recipe_model(&m->recipe, context, error);
+    const bool good = built && recipe_open_run(&m->recipe, context, built, &m->sets, error);
+    ln_model_free(built);
+    if (!good) return false;
+    m->data = m->sets.test ? m->sets.test : m->sets.validation;
+    m->name = m->said = pool_format(&m->owner, "the %s images of %s", m->sets.test ? "test" : "validation", run);
+    return m->data || fill_error(error, LN_E_ARGUMENT,
+                                 "%.200s was trained without test images: say which it is measured on, data=IMAGES "
+                                 "(see linnet help images)",
+                                 run);
+}
+
+/* Without data= and a run the digits are taken: no wonder when a network for other images does not want them. */
 static bool fits_default(const arguments *a, const ln_model *model, const ln_data *data, ln_error *error) {
     const ln_data_info i = ln_data_describe(data);
     size_t             c, h, w;
     ln_model_input_shape(model, &c, &h, &w);
-    if (argument(a, "data") || (i.c == c && i.h == h && i.w == w)) return true;
-    return fill_error(
-        error, LN_E_SHAPE,
-        "%.200s takes images of %zux%zux%zu, and without data= those of mnist:test are taken, which are %zux%zux%zu; "
-        "say which it is measured on: data=IMAGES (see linnet help images)",
-        a->words[0], c, h, w, i.c, i.h, i.w);
+    if (i.c == c && i.h == h && i.w == w) return true;
+    return fill_error(error, LN_E_SHAPE,
+                      "%.200s takes images of %zux%zux%zu, and lies in no run's folder: say which it is measured on, "
+                      "data=IMAGES (see linnet help images)",
+                      a->words[0], c, h, w);
+}
+
+static bool open_measured(measured *m, const arguments *a, const ln_model *model, ln_context *context,
+                          ln_error *error) {
+    const char *const given = argument(a, "data"), *const run = run_of_weights(&m->owner, a->words[0]);
+    if (given) return open_named(m, model, context, given, error);
+    if (run) return open_of_run(m, context, run, error);
+    return open_named(m, model, context, "mnist:test", error) && fits_default(a, model, m->data, error);
+}
+
+static void close_measured(measured *m) {
+    if (m->data != m->sets.test && m->data != m->sets.validation) ln_data_free(m->data);
+    recipe_data_free(&m->sets);
+    recipe_free(&m->recipe);
+    pool_free(&m->owner);
 }
 
 static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_error *error) {
-    const char      *given = argument(a, "data"), *name = given ? given : "mnist:test";
-    ln_model        *model = ln_model_load(context, a->words[0], error);
-    const ln_reading reading = model ? images_reading(model, name) : (ln_reading){0};
-    ln_data         *data = model ? ln_data_open_as(context, name, "test", NULL, &reading, error) : NULL;
-    const size_t     k = model ? ln_model_class_count(model) : 0;
-    const bool       data_opened = data != NULL;
-    uint64_t        *confusion = take(k * k, sizeof *confusion);
-    ln_metrics       m;
-    if (data) images_fit(data, model);
-    const bool good = data && fits_default(a, model, data, error) && has_labels(data, name, error) &&
-                      images_keep_known(data, model, error) &&
-                      ln_evaluate(model, data, batch, &m, confusion, error) == LN_OK;
-    if (good && has_flag(a, "--json")) print_json(model, &m, confusion, k);
+    measured        on = {0};
+    ln_model *const model = load_weights(context, a->words[0], error);
+    const bool      opened = model && open_measured(&on, a, model, context, error);
+    const size_t    k = model ? ln_model_class_count(model) : 0;
+    uint64_t *const confusion = take(k * k, sizeof *confusion);
+    ln_metrics      m;
+    const bool      good = opened && has_labels(on.data, on.name, error) && images_keep_known(on.data, model, error) &&
+                      ln_evaluate(model, on.data, batch, &m, confusion, error) == LN_OK;
+    if (good && has_flag(a, "--json")) print_json(model, on.said, &m, confusion, k);
     else if (good) {
         print_classes(model, confusion, k);
         print_confusion(model, confusion, k);
-        printf("\n%zu image%s, %zu correct (%.2f %%), loss %.4f\n", m.n, m.n == 1 ? "" : "s", m.n_correct,
+        printf("\n%s: %zu image%s, %zu correct (%.2f %%), loss %.4f\n", on.said, m.n, m.n == 1 ? "" : "s", m.n_correct,
                100 * m.accuracy, m.loss);
     }
+    const bool usage = model && !opened && error->status == LN_E_ARGUMENT;
     free(confusion);
-    ln_data_free(data);
+    close_measured(&on);
     ln_model_free(model);
-    if (!good && k && !data_opened && error->status == LN_E_ARGUMENT) return say_usage(a->verb, "%s", error->message);
+    if (usage) return say_usage(a->verb, "%s", error->message);
     return good ? STATUS_OK : say_error(error);
 }
 
@@ -152,11 +198,14 @@ const verb verb_val = {
     .summary = "measure trained weights on labelled images",
     .usage = "val WEIGHTS [data=IMAGES] [batch=N] [--json]",
     .help = "Prints loss, accuracy, precision and recall of each class, and the confusion\n"
-            "matrix. The weights file alone says what the network is.\n"
+            "matrix. WEIGHTS is a file, which alone says what the network is, or a run's folder,\n"
+            "which stands for its last weights.\n"
             "\n"
-            "  data=IMAGES  what to measure on (mnist:test); linnet help images says what else\n"
+            "  data=IMAGES  what to measure on; linnet help images says how they are named. Without\n"
+            "               it: what the run that the weights are from was tested on (or else\n"
+            "               validated), and mnist:test for weights that lie in no run's folder\n"
             "  batch=N      images at a time (64)\n"
-            "  --json       one line of JSON: images, correct, accuracy, loss, and of each class\n"
+            "  --json       one line of JSON: data, images, correct, accuracy, loss, and of each class\n"
             "               images, correct, precision, recall (null where there are none) and\n"
             "               said: how many of its images were taken for each class\n"
             "\n"

@@ -72,7 +72,7 @@ static void report(const conversion *c, const data_parts *parts) {
 }
 
 static bool convert(const conversion *c, ln_context *context, data_parts *parts, ln_error *error) {
-    interrupt_listen(); /* half a folder is taken away */
+    if (ends_in(c->to, "/")) interrupt_listen(); /* half a folder is taken away */
     if (!open_parts(c, context, parts, error) || !data_shape(c->arguments, parts, error)) return false;
     if (parts->test && c->n_rows) {
         return fill_error(error, LN_E_ARGUMENT, "rows=%s: %.200s has training and test images: say which by split=",

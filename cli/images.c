@@ -186,17 +186,6 @@ static bool named_picture(const char *path) {
     return false;
 }
 
-bool images_is_picture(const char *path) {
-    unsigned char head[4] = {0};
-    const size_t  n = file_head(path, head, sizeof head);
-    const bool    netpbm = n >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && head[2] <= ' ';
-    if (n == 4 && (memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0)) return true;
-    if (netpbm || (n >= 3 && head[0] == 'P' && (head[1] == '2' || head[1] == '5') && head[2] == '#')) return true;
-    const bool set = n >= 2 && (memcmp(head, "\0", 2) == 0 || memcmp(head, "PK", 2) == 0 ||
-                                memcmp(head, "\x1f\x8b", 2) == 0 || memcmp(head, "\x93N", 2) == 0);
-    return !set && named_picture(path);
-}
-
 /* ------------------------------------------------------------------- folders */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
@@ -204,6 +193,22 @@ static int by_name(const void *a, const void *b) { return strcmp(*(const char *c
 static bool is_folder(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool images_is_picture(const char *path) {
+    unsigned char head[4] = {0};
+    if (is_folder(path)) return false;
+    if (named_picture(path)) return true;
+    const size_t n = file_head(path, head, sizeof head);
+    const bool   netpbm = n >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && head[2] <= ' ';
+    if (n == 4 && (memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0)) return true;
+    return netpbm || (n >= 3 && head[0] == 'P' && (head[1] == '2' || head[1] == '5') && head[2] == '#');
+}
+
+/* A file, and no pipe, which nobody may ever write. */
+static bool is_picture_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && images_is_picture(path);
 }
 
 /* What lies in a folder and is one of those that are wanted, by name; what begins with a dot is not seen. */
@@ -228,7 +233,7 @@ static size_t list_folder(const char *path, bool (*wanted)(const char *path), co
 }
 
 size_t images_in_folder(const char *path, const char ***names, pool *owner) {
-    return list_folder(path, images_is_picture, names, owner);
+    return list_folder(path, is_picture_file, names, owner);
 }
 
 size_t images_folders_in(const char *path, const char ***names, pool *owner) {

@@ -20,7 +20,7 @@ const char *images_labels_place(const char *name, pool *owner);
 /* Leaves of labelled images those whose labels (or names of classes) the network was trained on, numbered as its
  * outputs. */
 bool images_keep_known(ln_data *data, const ln_model *model, ln_error *error);
-/* A picture, also of a kind that is not read: by its first bytes, or by its name where these are no set's. */
+/* A picture, also of a kind that is not read: by its name, or else by its first bytes. */
 bool images_is_picture(const char *path);
 /* The pictures that lie in a folder, by name, as PATH/NAME; 0 where there are none, as in a folder of classes. */
 size_t images_in_folder(const char *path, const char ***names, pool *owner);

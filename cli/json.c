@@ -25,7 +25,7 @@ void json_text(cJSON *object, const char *key, const char *value) {
 void json_add(text *to, cJSON *value) {
     char *const written = cJSON_PrintUnformatted(value);
     if (!written) (void)take(SIZE_MAX, 1); /* says what is wrong and ends */
-    text_make_utf8(written); /* cJSON passes names of files on as they are */
+    text_make_utf8(written);               /* cJSON passes names of files on as they are */
     text_add(to, "%s\n", written);
     cJSON_free(written);
     cJSON_Delete(value);

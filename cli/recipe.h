@@ -58,6 +58,10 @@ typedef struct recipe_data { ln_data *train, *validation, *test; } recipe_data; 
 /* Opens the data, checks that they fit the model and that it can be trained on them, splits off the validation part,
  * and tells the model how to preprocess. False on error; recipe_data_free what it filled in any case. */
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
+/* The same for the recipe of a run, which may be looked at from another folder than it was trained in. */
+bool recipe_open_run(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
+/* Why training and test images may not belong together, though they can be used; NULL: nothing speaks against it. */
+const char *recipe_sets_doubt(const recipe_data *data, pool *owner);
 /* The same for a verb that measures nothing: without the test images, and whatever chooses by them. */
 bool recipe_open_training(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error);
 /* Would the recipe's training begin? data are what it opened, or NULL: what depends on the images is not looked at. */

@@ -1,4 +1,5 @@
 /* recipe_build.c: a checked recipe as calls of the library. */
+#include "cli.h"
 #include "images.h"
 #include "recipe_internal.h"
 
@@ -47,23 +48,6 @@ static const char *own_test(recipe *r, ln_context *context) {
     const size_t      length = colon && strcmp(colon, ":train") == 0 ? (size_t)(colon - name) : strlen(name);
     const char *const bare = pool_copy(&r->owner, name, length);
     return ln_data_has_test(context, bare) ? pool_format(&r->owner, "%s:test", bare) : NULL;
-}
-
-/* Both sets call their classes by the same names, where both have names: else a label means two things. */
-static bool same_classes(recipe *r, const recipe_data *data, ln_error *error) {
-    const int a = ln_data_describe(data->train).n_classes, b = ln_data_describe(data->test).n_classes;
-    if (!ln_data_class_name(data->train, 0) || !ln_data_class_name(data->test, 0)) return true;
-    for (int i = 0; i < a || i < b; i++) {
-        const char *const trained = i < a ? ln_data_class_name(data->train, i) : NULL;
-        const char *const tested = i < b ? ln_data_class_name(data->test, i) : NULL;
-        if (trained && tested && strcmp(trained, tested) == 0) continue;
-        const bool only_test = !trained || (tested && strcmp(tested, trained) < 0);
-        return recipe_fail(
-            r, &r->item[KEY_data_test], error,
-            "the %s images have a class '%.60s', which the %s images have not: make their folders the same",
-            only_test ? "test" : "training", only_test ? tested : trained, only_test ? "training" : "test");
-    }
-    return true;
 }
 
 static bool open_test(recipe *r, ln_context *context, recipe_data *data, ln_error *error) {
@@ -200,10 +184,24 @@ static bool split(recipe *r, ln_model *model, recipe_data *data, ln_error *error
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     *data = (recipe_data){0};
     if (!open_train(r, context, model, data, error) || !open_test(r, context, data, error)) return false;
-    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) || !same_classes(r, data, error) ||
+    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) || !recipe_sets_agree(r, data, error) ||
                        !fits(r, model, data->test, &r->item[KEY_data_test], error)))
         return false;
     return split(r, model, data, error) && recipe_check_training(r, model, data, error);
+}
+
+/* Are the images of that key a file called from here? Known and drawn sets are not. */
+static bool is_from_here(const recipe_item *item) { return *item->text != '/' && strpbrk(item->text, "/.") != NULL; }
+
+bool recipe_open_run(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
+    if (recipe_open(r, context, model, data, error)) return true;
+    const ln_error found = *error;
+    if (found.status != LN_E_IO || (!is_from_here(&r->item[KEY_data_name]) && !is_from_here(&r->item[KEY_data_test])))
+        return false;
+    return fill_error(error, found.status,
+                      "%.400s; the run's recipe names images as they were called where it was trained: go there, or "
+                      "correct it",
+                      found.message);
 }
 
 bool recipe_open_training(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {

@@ -45,6 +45,9 @@ bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_erro
 /* Applies the command line's overrides to a recipe read from a file. */
 bool recipe_override(recipe *r, const char *const *overrides, size_t n, ln_error *error);
 
+/* Whether test images are of the training images' classes: an error where they cannot be. */
+bool recipe_sets_agree(recipe *r, const recipe_data *data, ln_error *error);
+
 enum { MAX_CLASSES = 256 };
 
 /* What data.normalize says: "auto", "none", "0.13/0.31" or "0..1". */

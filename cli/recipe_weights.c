@@ -1,4 +1,5 @@
 /* recipe_weights.c: a training that begins with the weights of another, layer by layer by their names. */
+#include "cli.h"
 #include "recipe_internal.h"
 #include "terminal.h"
 
@@ -140,7 +141,7 @@ bool recipe_weights(recipe *r, ln_model *model, ln_context *context, table *repo
         return recipe_fail(r, except, error,
                            "train.except names layers for weights that are not given: give weights=FILE too");
     }
-    ln_model *const from = ln_model_load(context, weights->text, error);
+    ln_model *const from = load_weights(context, weights->text, error);
     if (!from) return recipe_blame(r, weights, error);
     fit f = {.r = r, .path = weights->text, .to = model, .from = from};
     split_names(&f, except->text);

@@ -113,10 +113,11 @@ bool results_parse(results *t, pool *owner, const char *path, const char *bytes,
 
 char *results_file(pool *owner, const char *path, size_t max, size_t *n, ln_error *error) {
     struct stat st;
-    FILE       *file = stat(path, &st) == 0 ? fopen(path, "rb") : NULL;
+    const bool  there = stat(path, &st) == 0, is_file = there && S_ISREG(st.st_mode);
+    FILE       *file = is_file ? fopen(path, "rb") : NULL; /* a pipe would be waited for */
     char       *bytes = NULL;
-    if (!file) fill_error(error, LN_E_IO, "cannot read %.300s: %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) fill_error(error, LN_E_IO, "cannot read %.300s: it is no file", path);
+    if (there && !is_file) fill_error(error, LN_E_IO, "cannot read %.300s: it is no file", path);
+    else if (!file) fill_error(error, LN_E_IO, "cannot read %.300s: %s", path, strerror(errno));
     else if ((unsigned long long)st.st_size > max)
         fill_error(error, LN_E_FORMAT, "%.300s is larger than %zu bytes", path, max);
     else {

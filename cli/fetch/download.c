@@ -52,8 +52,8 @@ static bool open_partial(download_state *d, ln_error *error) {
         d->fd = open(d->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (d->fd < 0 || fstat(d->fd, &here))
             return fill_error(error, LN_E_IO, "cannot write %.300s: %s", d->part, strerror(errno));
-        if (flock(d->fd, LOCK_EX | LOCK_NB)) {
-            close(d->fd); /* the partial file is the other's */
+        if (flock(d->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) { /* not where there are no locks */
+            close(d->fd);                                              /* the partial file is the other's */
             d->fd = -1;
             return fill_error(error, LN_E_IO, "%.300s is being fetched by another process: wait for it", d->path);
         }

@@ -158,7 +158,10 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
 static const char *refuse(const subject *s) {
     size_t c, h, w;
     ln_model_input_shape(s->model, &c, &h, &w);
-    return c * h * w == 2 ? needs_images(s) : "only networks of two inputs have a plane to draw";
+    if (c * h * w != 2) return "only networks of two inputs have a plane to draw";
+    if (needs_images(s)) return needs_images(s);
+    const ln_data_info i = ln_data_describe(s->images);
+    return i.c * i.h * i.w == 2 ? NULL : "the images are no points of two values";
 }
 
 const picture picture_boundary = {.what = "boundary", .refuse = refuse, .draw = draw};

@@ -40,7 +40,7 @@ static bool open_recipe(subject *s, ln_error *error) {
     const char *const path = pool_format(&s->owner, "%s/recipe.yaml", s->run);
     if (!recipe_read(&s->recipe, path, NULL, 0, error)) return false;
     ln_model  *built = recipe_model(&s->recipe, s->context, error);
-    const bool good = built && recipe_open(&s->recipe, s->context, built, &s->data, error);
+    const bool good = built && recipe_open_run(&s->recipe, s->context, built, &s->data, error);
     ln_model_free(built);
     if (!good) return false;
     s->images = s->data.test ? s->data.test : s->data.validation ? s->data.validation : s->data.train;
@@ -51,7 +51,8 @@ static bool open_recipe(subject *s, ln_error *error) {
 }
 
 static bool open_images(subject *s, const char *images, ln_error *error) {
-    s->opened = ln_data_open(s->context, images, "test", NULL, error);
+    const ln_reading reading = images_reading(s->model, images);
+    s->opened = ln_data_open_as(s->context, images, "test", NULL, &reading, error);
     if (!s->opened) return false;
     images_fit(s->opened, s->model);
     if (ln_data_describe(s->opened).has_labels && !images_keep_known(s->opened, s->model, error)) return false;

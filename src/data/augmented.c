@@ -62,7 +62,8 @@ static ln_data *make(view *v, ln_occasion at, ln_error *error) {
                                  .c = s->c,
                                  .h = s->h,
                                  .w = s->w,
-                                 .n_classes = s->n_classes};
+                                 .n_classes = s->n_classes,
+                                 .class_name = (const char *const *)s->class_name};
     fill(v, at);
     ln_data *const made = ln_data_new(s->context, "ln_data_augmented", &parts, error);
     if (made) made->n_kept = v->data->n_kept, memcpy(made->kept, v->data->kept, sizeof made->kept);

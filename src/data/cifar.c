@@ -175,6 +175,9 @@ ln_data *ln_cifar_open_folder(ln_context *context, const char *path, bool test, 
                 test ? "test_batch.bin" : "data_batch_1.bin", test ? "test" : "training");
         return NULL;
     }
+    if (!test && b.n < MAX_FILES)
+        ln_warn(context, "%s has only %zu of the %d files data_batch_1.bin, ... of CIFAR-10's training images", path,
+                b.n, MAX_FILES);
     if (read_names(context, path, text, &named, error) != LN_OK) return NULL;
     for (int k = 0; k < CIFAR_CLASSES; k++) names[k] = text[k];
     return read_batches(context, path, &b, named ? names : NULL, error);

@@ -193,7 +193,10 @@ static const char *show(csv_cell cell, char text[48]) {
 }
 
 static csv_cell cell_of(const csv *c, const char *line, size_t column) {
-    for (size_t i = 0; i < column; i++) line += (take_cell(&line, c->delimiter), *line == c->delimiter);
+    for (size_t i = 0; i < column; i++) {
+        take_cell(&line, c->delimiter);
+        line += *line == c->delimiter;
+    }
     return take_cell(&line, c->delimiter);
 }
 
@@ -312,7 +315,12 @@ static ln_status read_row(csv *c, const char *line, ln_error *error) {
         if (column && *s++ != c->delimiter) return fail_ragged(c, line, error);
         const bool label = (ptrdiff_t)column == c->label;
         if (!read_number(&s, c->delimiter, &x) || (label && !ln_is_byte(x)))
-            return fail_cell(c, line, column, label ? "a whole number from 0 to 255 (the label)" : "a number", error);
+            return fail_cell(c, line, column,
+                             label ? "a whole number from 0 to 255 (the label)"
+                             : c->n_rows == 0 && cell_of(c, line, column).n
+                                 ? "a number (pandas.factorize numbers names)"
+                                 : "a number",
+                             error);
         const ln_status status = ln_values_add(&c->values, x, c->name, error);
         if (status != LN_OK) return status;
         if (column == 0 && c->label == LN_COLUMN_OPEN) look_at_edge(&c->edges[0], x, c->n_rows == 0);

@@ -8,7 +8,7 @@
 ln_data *ln_folder_open(ln_context *context, const char *path, bool test, bool part, const ln_reading *reading,
                         ln_error *error);
 
-/* Has the folder a folder test or val beside train, and none of a class? */
+/* Has the folder a folder test or val, and none of a class? */
 bool ln_folder_has_test(ln_context *context, const char *path);
 
 #endif

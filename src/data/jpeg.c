@@ -1,7 +1,6 @@
 /* JPEG, by libturbojpeg: grey, colour, CMYK; progressive or not; turned as its EXIF orientation says, as browsers do.
- * What libturbojpeg warns of (a cut, damaged data) is an error here, but for bytes that fill up before its
- * end. CMYK is taken as Adobe's programs write it, turned
- * over, and each colour is what its ink and black leave: red = C·K / 255.
+ * What libturbojpeg warns of (a cut, damaged data) is an error here, but for bytes that fill up before its end. CMYK is
+ * taken as Adobe's programs write it, turned over, and each colour is what its ink and black leave: red = C·K / 255.
  *
  * EXIF: JEITA CP-3451; the orientation is entry 0x112 of the first directory of the TIFF in segment APP1. */
 #include "data/picture.h"

@@ -130,7 +130,7 @@ static ln_data *open_whole(ln_context *context, const request *r, const char *ki
 
 static ln_data *open_file(ln_context *context, const request *r, ln_error *error) {
     const char *const path = r->name;
-    unsigned char     head[256];
+    unsigned char     head[256] = {0};
     size_t            n;
     if (peek(context, path, head, sizeof head, &n, error) != LN_OK) return NULL;
     if (n >= 4 && memcmp(head, "PK", 2) == 0 && head[2] < 8 && head[3] < 9)

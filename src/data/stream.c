@@ -73,10 +73,11 @@ static ln_status detect(ln_stream *s, ln_error *error) {
 
 static ln_status open_file(ln_stream *s, const char *path, ln_error *error) {
     struct stat st;
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (stat(path, &st)) return ln_fail_io(error, "open", path);
+    if (!S_ISREG(st.st_mode)) return ln_fail(error, LN_E_IO, "%s: not a file: give the path of one", path);
+    s->fd = open(path, O_RDONLY | O_CLOEXEC); /* not before: that of a pipe waits for a writer */
     if (s->fd < 0) return ln_fail_io(error, "open", path);
     if (fstat(s->fd, &st)) return ln_fail_io(error, "read", path);
-    if (!S_ISREG(st.st_mode)) return ln_fail(error, LN_E_IO, "%s: not a file: give the path of one", path);
     s->left = (uint64_t)st.st_size;
     return detect(s, error);
 }

@@ -10,7 +10,7 @@
 enum { LN_KEEPER_STAGED = 64 << 20 };
 
 /* Takes the memory for checkpoints of trainer at options.checkpoint. Nothing of the trainer may move until it is freed.
- * Fails for a schedule, say, only by lack of memory. */
+ * Fails by lack of memory alone. */
 ln_status ln_keeper_new(ln_trainer *trainer, ln_error *error);
 /* After a step, or (measured) an epoch that was: begins a checkpoint when one is due and none is being written; one
  * that cannot begin now begins at the next call that finds the last one done. Fails when the last one has failed. */

@@ -54,6 +54,8 @@ static ln_status check_options(const ln_train_options *o, const char **option, l
         return blame(option, "checkpoint",
                      ln_fail(error, LN_E_ARGUMENT,
                              "train: resume and n_own are about a checkpoint: give its path by options.checkpoint"));
+    if (o->n_own > 0 && !o->own)
+        return blame(option, "own", ln_fail(error, LN_E_ARGUMENT, "train: n_own=%zu, but own is NULL", o->n_own));
     if (o->n_own > LN_CHECKPOINT_OWN)
         return blame(option, "n_own",
                      ln_fail(error, LN_E_ARGUMENT, "train: n_own=%zu is greater than %d", o->n_own, LN_CHECKPOINT_OWN));
@@ -321,6 +323,12 @@ static ln_status explain(const ln_trainer *t, const ln_batch *batch, ln_error *e
         snprintf(what, sizeof what, "the output of layer %s (%s) is not finite", t->model->node[bad]->name,
                  t->model->node[bad]->op->name);
     else snprintf(what, sizeof what, "the loss is not finite");
+    if (bad == -1)
+        return ln_fail(error, LN_E_NOT_FINITE,
+                       "step %llu: %s as scale, mean and std make them (%g, %g, %g), so nothing was updated: correct "
+                       "the images, or these (data.scale, data.normalize)",
+                       (unsigned long long)t->step + 1, what, t->model->preprocess.scale, t->model->preprocess.mean,
+                       t->model->preprocess.std);
     return ln_fail(error, LN_E_NOT_FINITE,
                    "step %llu: %s, so nothing was updated: the rate lr=%g is probably too high or the initial weights "
                    "too large; try lr=%g or another init",
