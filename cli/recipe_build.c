@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool build(recipe *r, ln_model *model, ln_error *error) {
     const recipe_item *init = &r->item[KEY_model_init], *loss = &r->item[KEY_train_loss];
@@ -60,18 +61,24 @@ static bool open_test(recipe *r, ln_context *context, recipe_data *data, ln_erro
     return data->test || recipe_blame(r, test, error);
 }
 
-/* The rows of the file, then the classes that are wanted of them. */
-static bool keep(recipe *r, ln_data *images, recipe_key rows_key, ln_error *error) {
-    const recipe_item *rows = &r->item[rows_key], *wanted = &r->item[KEY_data_classes];
+static bool keep_classes(recipe *r, ln_data *images, ln_error *error) {
+    const recipe_item *wanted = &r->item[KEY_data_classes];
     const char        *words[MAX_CLASSES];
     int                classes[MAX_CLASSES];
-    size_t             first = 0, n = 0;
-    recipe_rows(rows->text, &first, &n);
-    if (n && ln_data_keep_rows(images, first, n, error) != LN_OK) return recipe_blame(r, rows, error);
+    size_t             n = 0;
     recipe_classes(wanted->text, words, &n, &r->owner);
     for (size_t i = 0; i < n; i++)
         if (!images_label(images, words[i], &classes[i], error)) return recipe_blame(r, wanted, error);
     return n == 0 || ln_data_keep_classes(images, classes, n, error) == LN_OK || recipe_blame(r, wanted, error);
+}
+
+/* The rows of the file, then the classes that are wanted of them. */
+static bool keep(recipe *r, ln_data *images, recipe_key rows_key, ln_error *error) {
+    const recipe_item *rows = &r->item[rows_key];
+    size_t             first = 0, n = 0;
+    recipe_rows(rows->text, &first, &n);
+    if (n && ln_data_keep_rows(images, first, n, error) != LN_OK) return recipe_blame(r, rows, error);
+    return keep_classes(r, images, error);
 }
 
 static bool preprocess(recipe *r, ln_model *model, const ln_data *train, ln_error *error) {
@@ -171,6 +178,31 @@ static bool refuse_split(recipe *r, ln_error *error) {
     return recipe_fail(r, val, error, "data.val is %.40s, and %.300s", val->text, found.message);
 }
 
+static bool is_part(pool *owner, const char *folder, const char *part) {
+    struct stat st;
+    return stat(pool_format(owner, "%s/%s", folder, part), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* FOLDER/val, where FOLDER has train and test as well, between which it stands; NULL: there is none such. */
+static const char *own_validation(recipe *r) {
+    const char *const name = r->item[KEY_data_name].text;
+    const bool        all = is_part(&r->owner, name, "train") && is_part(&r->owner, name, "test");
+    return all && is_part(&r->owner, name, "val") ? pool_format(&r->owner, "%s/val", name) : NULL;
+}
+
+/* data.val, where it is given, splits the training images instead. */
+static bool open_validation(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
+    const recipe_item *name = &r->item[KEY_data_name];
+    const char *const  path = own_validation(r);
+    const ln_reading   reading = reading_of(r);
+    if (!path || r->item[KEY_data_val].line || r->item[KEY_data_val].override) return true;
+    data->validation = ln_data_open_as(context, path, NULL, NULL, &reading, error);
+    if (!data->validation) return recipe_blame(r, name, error);
+    return keep_classes(r, data->validation, error) &&
+           recipe_sets_agree(r, data->train, data->validation, "validation", error) &&
+           fits(r, model, data->validation, name, error);
+}
+
 /* With all images in their places. */
 static bool split(recipe *r, ln_model *model, recipe_data *data, ln_error *error) {
     const recipe_item *val = &r->item[KEY_data_val];
@@ -184,10 +216,12 @@ static bool split(recipe *r, ln_model *model, recipe_data *data, ln_error *error
 bool recipe_open(recipe *r, ln_context *context, ln_model *model, recipe_data *data, ln_error *error) {
     *data = (recipe_data){0};
     if (!open_train(r, context, model, data, error) || !open_test(r, context, data, error)) return false;
-    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) || !recipe_sets_agree(r, data, error) ||
+    if (data->test && (!keep(r, data->test, KEY_data_test_rows, error) ||
+                       !recipe_sets_agree(r, data->train, data->test, "test", error) ||
                        !fits(r, model, data->test, &r->item[KEY_data_test], error)))
         return false;
-    return split(r, model, data, error) && recipe_check_training(r, model, data, error);
+    return open_validation(r, context, model, data, error) && split(r, model, data, error) &&
+           recipe_check_training(r, model, data, error);
 }
 
 /* Are the images of that key a file called from here? Known and drawn sets are not. */

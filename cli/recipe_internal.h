@@ -45,8 +45,8 @@ bool recipe_check(recipe *r, const recipe_rule *rule, recipe_item *item, ln_erro
 /* Applies the command line's overrides to a recipe read from a file. */
 bool recipe_override(recipe *r, const char *const *overrides, size_t n, ln_error *error);
 
-/* Whether test images are of the training images' classes: an error where they cannot be. */
-bool recipe_sets_agree(recipe *r, const recipe_data *data, ln_error *error);
+/* Whether other images (what: "test") are of the training images' classes: an error where they cannot be. */
+bool recipe_sets_agree(recipe *r, const ln_data *train, const ln_data *other, const char *what, ln_error *error);
 
 enum { MAX_CLASSES = 256 };
 

@@ -6,18 +6,18 @@
 enum { LABELS = 256 };
 
 /* Both sets call their classes by the same names, where both have names: else a label means two things. */
-static bool same_classes(recipe *r, const recipe_data *data, ln_error *error) {
-    const int a = ln_data_describe(data->train).n_classes, b = ln_data_describe(data->test).n_classes;
-    if (!ln_data_class_name(data->train, 0) || !ln_data_class_name(data->test, 0)) return true;
+static bool same_classes(recipe *r, const ln_data *train, const ln_data *other, const char *what, ln_error *error) {
+    const int a = ln_data_describe(train).n_classes, b = ln_data_describe(other).n_classes;
+    if (!ln_data_class_name(train, 0) || !ln_data_class_name(other, 0)) return true;
     for (int i = 0; i < a || i < b; i++) {
-        const char *const trained = i < a ? ln_data_class_name(data->train, i) : NULL;
-        const char *const tested = i < b ? ln_data_class_name(data->test, i) : NULL;
+        const char *const trained = i < a ? ln_data_class_name(train, i) : NULL;
+        const char *const tested = i < b ? ln_data_class_name(other, i) : NULL;
         if (trained && tested && strcmp(trained, tested) == 0) continue;
-        const bool only_test = !trained || (tested && strcmp(tested, trained) < 0);
+        const bool only_other = !trained || (tested && strcmp(tested, trained) < 0);
         return recipe_fail(r, &r->item[KEY_data_test], error,
                            "the %s images have a class '%s', which the %s images have not: make their folders the same",
-                           only_test ? "test" : "training", only_test ? tested : trained,
-                           only_test ? "training" : "test");
+                           only_other ? what : "training", only_other ? tested : trained,
+                           only_other ? "training" : what);
     }
     return true;
 }
@@ -40,21 +40,21 @@ static size_t lacking(const size_t has[LABELS], const size_t other[LABELS], size
     return n;
 }
 
-static bool share_labels(recipe *r, const recipe_data *data, ln_error *error) {
+static bool share_labels(recipe *r, const ln_data *train, const ln_data *other, const char *what, ln_error *error) {
     size_t trained[LABELS], tested[LABELS], n_all;
     int    first = 0;
-    if (!ln_data_describe(data->train).has_labels || !ln_data_describe(data->test).has_labels) return true;
-    count(data->train, trained);
-    count(data->test, tested);
+    if (!ln_data_describe(train).has_labels || !ln_data_describe(other).has_labels) return true;
+    count(train, trained);
+    count(other, tested);
     if (lacking(tested, trained, &n_all, &first) < n_all) return true;
     return recipe_fail(r, &r->item[KEY_data_test], error,
-                       "no label of the test images is one of the training images' (the first is %d): name images of "
+                       "no label of the %s images is one of the training images' (the first is %d): name images of "
                        "the same classes",
-                       ln_data_class(data->test, first));
+                       what, ln_data_class(other, first));
 }
 
-bool recipe_sets_agree(recipe *r, const recipe_data *data, ln_error *error) {
-    return same_classes(r, data, error) && share_labels(r, data, error);
+bool recipe_sets_agree(recipe *r, const ln_data *train, const ln_data *other, const char *what, ln_error *error) {
+    return same_classes(r, train, other, what, error) && share_labels(r, train, other, what, error);
 }
 
 /* Are the classes called 0, 1, 2, …, as labels without names are? */
