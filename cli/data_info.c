@@ -107,6 +107,13 @@ static void note_values(report *r, size_t part) {
                             s->n_constant, s->n_values, values_word(s), called(r, part)));
 }
 
+/* The first class that both sets have names for, but not the same; -1: there is none. */
+static int other_name(const ln_data *a, const ln_data *b) {
+    for (int k = 0; ln_data_class_name(a, k) && ln_data_class_name(b, k); k++)
+        if (strcmp(ln_data_class_name(a, k), ln_data_class_name(b, k)) != 0) return k;
+    return -1;
+}
+
 static void note_both(report *r) {
     const data_stats *const train = &r->stats[0], *const test = &r->stats[1];
     const ln_data_info *a = &train->info, *b = &test->info;
@@ -117,8 +124,8 @@ static void note_both(report *r) {
                             a->c, a->h, a->w, b->c, b->h, b->w));
     if (a->is_float != b->is_float)
         note(r, pool_format(&r->owner,
-                            "Training images are %s and test images %s, which data.scale: auto scales in "
-                            "different ways: give both the same type, or a scale.",
+                            "Training images are %s and test images %s, and data.scale multiplies both alike: see "
+                            "whether their values are of one range, or give both the same type.",
                             a->is_float ? "floats" : "bytes", b->is_float ? "floats" : "bytes"));
     if (r->shared.n)
         note(r, pool_format(
@@ -130,6 +137,12 @@ static void note_both(report *r) {
                                            : "",
                     r->shared.n == 1 ? "it" : "them", r->shared.n == 1 ? "it" : "them"));
     if (!a->has_labels || !b->has_labels) return;
+    const int other = other_name(train->data, test->data);
+    if (other >= 0)
+        note(r, pool_format(&r->owner,
+                            "Class %d is called %s in the training images and %s in the test images: the table goes "
+                            "by numbers; make their classes the same.",
+                            other, class_word(r, train->data, other), class_word(r, test->data, other)));
     const char *classes = classes_beyond(r, test, train, 256);
     if (classes)
         note(r, pool_format(&r->owner,

@@ -33,9 +33,9 @@ const char images_help[] =
     "data.npz:test. A recipe's data.test: auto takes the test images that a known set, a\n"
     "folder or an NPZ has beside its training images.\n"
     "\n"
-    "  IDX    unsigned bytes, images x rows x columns or images x channels x rows x columns.\n"
-    "         Labels are read from the file beside it whose name has labels-idx1 for\n"
-    "         images-idx3 (or -idx4)\n"
+    "  IDX    unsigned bytes: images x values, images x rows x columns, or images x channels\n"
+    "         x rows x columns. Labels are read from the file beside it whose name has\n"
+    "         labels-idx1 for images-idx3 (or -idx2, -idx4)\n"
     "  CSV    a line an image, with a header or without. The column called label, class,\n"
     "         target or y (not beside an x) holds the labels; without a header they are the\n"
     "         first column, where that holds whole numbers that differ, or else the last. A\n"
@@ -133,7 +133,7 @@ bool images_label(const ln_data *data, const char *word, int *label, ln_error *e
 const char *images_labels_place(const char *name, pool *owner) {
     unsigned char     head[2] = {0};
     const char *const slash = strrchr(name, '/'), *const found = strstr(slash ? slash : name, "images-idx");
-    const bool paired = found && (found[10] == '3' || found[10] == '4');
+    const bool paired = found && found[10] >= '2' && found[10] <= '4';
     if (file_head(name, head, 2) < 2 || (memcmp(head, "\0", 2) != 0 && memcmp(head, "\x1f\x8b", 2) != 0))
         return "linnet help images says where they are looked for";
     if (paired)

@@ -130,7 +130,8 @@ static void wrong_headers_are_told(void **state) {
     BAD(0, 1, LN_E_FORMAT, "not an IDX file");
     BAD(1, 1, LN_E_FORMAT, "not an IDX file");
     BAD(2, 13, LN_E_UNSUPPORTED, "type 0x0d");
-    BAD(3, 2, LN_E_UNSUPPORTED, "rank 2");
+    BAD(3, 5, LN_E_UNSUPPORTED, "rank 5");
+    BAD(3, 0, LN_E_UNSUPPORTED, "rank 0");
     BAD(3, 200, LN_E_UNSUPPORTED, "rank 200");
     BAD(7, 0, LN_E_FORMAT, "empty");
     BAD(15, 0, LN_E_FORMAT, "empty");

@@ -19,10 +19,10 @@ static ln_status read_magic(ln_stream *stream, const char *name, size_t *rank, l
                        "%s: an IDX file of type 0x%02x, but only unsigned bytes (0x08) are "
                        "read: store it as unsigned bytes",
                        name, magic[2]);
-    if (magic[3] != 1 && magic[3] != 3 && magic[3] != 4)
+    if (magic[3] < 1 || magic[3] > 4)
         return ln_fail(error, LN_E_UNSUPPORTED,
-                       "%s: an IDX file of rank %d, but only rank 1 (labels), 3 (grey images) "
-                       "and 4 (images of several channels) are read",
+                       "%s: an IDX file of rank %d, but rank 1 (labels), 2 (images as rows of values), 3 (grey images) "
+                       "or 4 (images of several channels) was wanted: reshape it",
                        name, magic[3]);
     *rank = magic[3];
     return LN_OK;

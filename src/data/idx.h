@@ -5,7 +5,7 @@
 #include "data/stream.h"
 
 typedef struct ln_idx {
-    size_t   rank, dims[4]; /* rank 1 (labels), 3 (n, h, w) or 4 (n, c, h, w); no size is 0 */
+    size_t   rank, dims[4]; /* rank 1 (labels), 2 (n, values), 3 (n, h, w) or 4 (n, c, h, w); no size is 0 */
     size_t   n_bytes;       /* their product */
     uint8_t *values;        /* from ln_allocate: the caller's */
 } ln_idx;

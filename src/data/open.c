@@ -16,14 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The name of the labels that belong to path, from ln_allocate: "images-idx3" (or 4) in its last part becomes
+/* The name of the labels that belong to path, from ln_allocate: "images-idx3" (or 2, 4) in its last part becomes
  * "labels-idx1"; *labels is NULL when the name has no such part. */
 static ln_status name_labels(ln_context *context, const char *path, char **labels, ln_error *error) {
     static const char from[] = "images-idx", to[] = "labels-idx";
     const char       *slash = strrchr(path, '/');
     const char       *found = strstr(slash ? slash : path, from);
     *labels = NULL;
-    if (!found || (found[sizeof from - 1] != '3' && found[sizeof from - 1] != '4')) return LN_OK;
+    if (!found || found[sizeof from - 1] < '2' || found[sizeof from - 1] > '4') return LN_OK;
     char *name = ln_allocate(context, strlen(path) + sizeof ".gz");
     if (!name) return ln_fail_memory(error, path, strlen(path) + sizeof ".gz");
     memcpy(name, path, strlen(path) + 1);
@@ -73,17 +73,18 @@ static ln_data *open_idx(ln_context *context, const char *path, ln_error *error)
     if (ln_idx_read(context, path, NULL, &images, error) != LN_OK) return NULL;
     ln_data *data = NULL;
     if (images.rank == 1) {
-        ln_fail(error, LN_E_FORMAT, "%s: a list of labels (rank 1), but images (rank 3 or 4) were wanted", path);
+        ln_fail(error, LN_E_FORMAT, "%s: a list of labels (rank 1), but images (rank 2 to 4) were wanted", path);
         labels = (ln_idx){0};
     } else if (read_labels(context, path, &images, &labels, error) == LN_OK) {
-        const size_t       *d = images.dims;
+        const size_t *const d = images.dims;
+        const bool          flat = images.rank == 2;
         const ln_data_parts parts = {.pixels = images.values,
                                      .labels = labels.values,
                                      .own = true,
                                      .n = d[0],
-                                     .c = images.rank == 4 ? d[1] : 1,
-                                     .h = d[images.rank - 2],
-                                     .w = d[images.rank - 1]};
+                                     .c = images.rank == 3 ? 1 : d[1],
+                                     .h = flat ? 1 : d[images.rank - 2],
+                                     .w = flat ? 1 : d[images.rank - 1]};
         data = ln_data_new(context, path, &parts, error);
     }
     if (data) return data;
