@@ -109,7 +109,7 @@ bool ends_in(const char *path, const char *end) {
 
 #define LAST_WEIGHTS "weights/last.safetensors"
 
-static bool is_run(const char *path) {
+static bool has_weights(const char *path) {
     pool       owner = {0};
     const bool is = access(pool_format(&owner, "%s/" LAST_WEIGHTS, path), F_OK) == 0;
     pool_free(&owner);
@@ -121,13 +121,13 @@ bool is_weights(const char *path) {
     unsigned char head[9];
     const size_t  n = file_head(path, head, sizeof head);
     return ends_in(path, ".safetensors") || (n == sizeof head && head[7] == 0 && head[6] == 0 && head[8] == '{') ||
-           is_run(path);
+           has_weights(path);
 }
 
 ln_model *load_weights(ln_context *context, const char *path, ln_error *error) {
     pool            owner = {0};
     ln_model *const model =
-        ln_model_load(context, is_run(path) ? pool_format(&owner, "%s/" LAST_WEIGHTS, path) : path, error);
+        ln_model_load(context, has_weights(path) ? pool_format(&owner, "%s/" LAST_WEIGHTS, path) : path, error);
     pool_free(&owner);
     return model;
 }
@@ -136,7 +136,7 @@ const char *run_of_weights(pool *owner, const char *path) {
     static const char folder[] = "weights";
     size_t            n = strlen(path), m = sizeof folder - 1;
     const char *const slash = strrchr(path, '/');
-    if (is_run(path)) {
+    if (has_weights(path)) {
         while (n > 1 && path[n - 1] == '/') n--;
         return pool_copy(owner, path, n);
     }

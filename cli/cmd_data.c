@@ -161,7 +161,7 @@ const verb verb_data = {
             "  both labels are printed, with their shares.\n"
             "\n"
             "  out=FILE.png  the picture to write\n"
-            "  n=N           images, from the first on (10)\n"
+            "  n=N           images, spread over all of the training (10); before each its class\n"
             "  views=N       epochs (8)\n"
             "  KEY=VALUE     overrides a value of the recipe: augment=\"rotate 15, shift 2\"\n"
             "\n"

@@ -7,8 +7,9 @@ const verb verb_plot = {
     .name = "plot",
     .summary = "draw curves of runs, and what weights do, as PNG or SVG",
     .usage = "plot RUN ... | WEIGHTS [IMAGES] [what=PICTURE] [KEY=VALUE ...]",
-    .help = "Of a run (runs/1), or of several to compare, draws loss and accuracy by epoch, or\n"
-            "any columns of results.csv:\n"
+    .help = "Of a run (runs/1), or of several to compare (the folder of a sweep stands for its\n"
+            "runs; names among several that are no runs, or have no rows yet, are left out), draws\n"
+            "loss and accuracy by epoch, or any columns of results.csv:\n"
             "\n"
             "  x=COLUMN        epoch, step, seconds (of training, from its beginning), or any\n"
             "                  other (epoch; step where there are rows of train.log_steps)\n"

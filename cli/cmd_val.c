@@ -16,7 +16,7 @@ static void add_share(table *t, uint64_t part, uint64_t of) {
 
 static void print_classes(const ln_model *model, const uint64_t *confusion, size_t k) {
     pool  owner = {0};
-    table t = {.align = "rrrrr"};
+    table t = {.align = "Rrrrr"};
     table_add(&t, "class"), table_add(&t, "images"), table_add(&t, "correct"), table_add(&t, "precision");
     table_add(&t, "recall");
     for (size_t i = 0; i < k; i++) {
@@ -38,7 +38,7 @@ static void print_classes(const ln_model *model, const uint64_t *confusion, size
 static void print_confusion(const ln_model *model, const uint64_t *confusion, size_t k) {
     pool  owner = {0};
     char *align = take(k + 2, 1);
-    for (size_t i = 0; i <= k; i++) align[i] = 'r';
+    for (size_t i = 0; i <= k; i++) align[i] = 'R';
     table t = {.align = align};
     table_add(&t, "label");
     for (size_t j = 0; j < k; j++) table_add(&t, "%s", class_name(model, j, &owner));
@@ -48,8 +48,11 @@ static void print_confusion(const ln_model *model, const uint64_t *confusion, si
             if (confusion[i * k + j]) table_add(&t, "%llu", (unsigned long long)confusion[i * k + j]);
             else table_add(&t, ".");
     }
-    puts("\nConfusion: a row for each label, a column for each answer");
-    table_print(&t, stdout);
+    if (table_fits(&t, stdout)) {
+        puts("\nConfusion: a row for each label, a column for each answer");
+        table_print(&t, stdout);
+    } else puts("\nThe confusion matrix is too wide for this terminal: linnet plot what=confusion draws it");
+    table_free(&t);
     free(align);
     pool_free(&owner);
 }

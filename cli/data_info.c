@@ -216,7 +216,7 @@ static void print_classes(report *r) {
     const bool     two = other && other->info.has_labels;
     const terminal look = terminal_of(stdout);
     const bool     named = ln_data_class_name(s->data, 0) != NULL; /* a sheet has numbers: this says whose */
-    table          t = {.align = named ? two ? "rrrrlrr" : "rrrrl" : two ? "rrrlrr" : "rrrl"};
+    table          t = {.align = named ? two ? "rRrrlrr" : "rRrrl" : two ? "rrrlrr" : "rrrl"};
     if (!s->info.has_labels) return;
     if (named) table_add(&t, "%s", "");
     table_add(&t, "class"), table_add(&t, "%s", two ? r->titles[0] : "images"), table_add(&t, "share");

@@ -20,27 +20,44 @@ typedef struct preview {
     const char *out;
 } preview;
 
-/* The images as stored, or as an epoch from 1 on sees them, mixed with any of the training. */
-static ln_data *seen_in(preview *p, size_t epoch, ln_error *error) {
-    const char *const augment = p->recipe.item[KEY_data_augment].text;
+/* The training image of a row: spread over them all, as folders have one class after the other. */
+static size_t image_of(const preview *p, size_t row) { return row * ln_data_describe(p->data.train).n / p->n; }
+
+/* That image as stored, or as an epoch from 1 on sees it, mixed with any of the training. */
+static ln_data *seen_in(preview *p, size_t row, size_t epoch, ln_error *error) {
+    const char *const augment = epoch ? p->recipe.item[KEY_data_augment].text : NULL;
     const uint64_t    seed = (uint64_t)p->recipe.item[KEY_train_seed].number;
-    if (epoch == 0) return ln_data_augmented_rows(p->data.train, 0, p->n, NULL, seed, 1, NULL, error);
-    return ln_data_augmented_rows(p->data.train, 0, p->n, augment, seed, epoch, p->mixtures + (epoch - 1) * p->n,
-                                  error);
+    ln_mixture *const mixture = epoch ? p->mixtures + (epoch - 1) * p->n + row : NULL;
+    return ln_data_augmented_rows(p->data.train, image_of(p, row), 1, augment, seed, epoch ? epoch : 1, mixture, error);
 }
 
-/* Column 0 is the images as stored, column k as epoch k sees them. */
+/* From the darkest value of all that are shown as stored to the lightest. */
+static bool find_range(preview *p, double *low, double *high, ln_error *error) {
+    for (size_t row = 0; row < p->n; row++) {
+        data_stats     stats = {0};
+        ln_data *const stored = seen_in(p, row, 0, error);
+        if (!stored) return false;
+        data_measure(stored, &stats);
+        if (row == 0 || stats.low < *low) *low = stats.low;
+        if (row == 0 || stats.high > *high) *high = stats.high;
+        data_stats_free(&stats);
+        ln_data_free(stored);
+    }
+    return true;
+}
+
+/* A row an image: its class, the image as stored, then as epochs see it. */
 static bool fill(preview *p, ln_error *error) {
-    data_stats stats = {0};
-    for (size_t view = 0; view <= p->n_views; view++) {
-        ln_data *const seen = seen_in(p, view, error);
-        if (!seen) return false;
-        if (view == 0) {
-            data_measure(seen, &stats);
-            data_stats_free(&stats); /* the range alone is wanted */
+    double low = 0, high = 0;
+    if (!find_range(p, &low, &high, error)) return false;
+    for (size_t row = 0; row < p->n; row++) {
+        sheet_number(&p->sheet, row, ln_data_class(p->data.train, ln_data_label(p->data.train, image_of(p, row))));
+        for (size_t view = 0; view <= p->n_views; view++) {
+            ln_data *const seen = seen_in(p, row, view, error);
+            if (!seen) return false;
+            sheet_put(&p->sheet, seen, 0, low, high, row, view);
+            ln_data_free(seen);
         }
-        for (size_t i = 0; i < p->n; i++) sheet_put(&p->sheet, seen, i, stats.low, stats.high, i, view);
-        ln_data_free(seen);
     }
     return true;
 }
@@ -48,8 +65,13 @@ static bool fill(preview *p, ln_error *error) {
 static bool open_images(preview *p, ln_error *error) {
     p->model = recipe_model(&p->recipe, p->context, error);
     if (!p->model || !recipe_open_training(&p->recipe, p->context, p->model, &p->data, error)) return false;
-    const size_t n = ln_data_describe(p->data.train).n;
-    p->n = n < p->n ? n : p->n;
+    const ln_data_info info = ln_data_describe(p->data.train);
+    if (info.h * info.w == 1) {
+        return fill_error(error, LN_E_ARGUMENT,
+                          "out=%.200s: images of %zux1x1 are no pictures: there is nothing to show of points", p->out,
+                          info.c);
+    }
+    p->n = info.n < p->n ? info.n : p->n;
     p->mixtures = take(p->n * p->n_views, sizeof *p->mixtures);
     return true;
 }
@@ -69,20 +91,33 @@ static void print_mixtures(const preview *p) {
             const ln_mixture m = p->mixtures[view * p->n + i];
             if (view == 0) printf("%4zu  ", i + 1);
             else printf(", ");
-            print_share(p, ln_data_label(p->data.train, i), 1 - m.share);
+            print_share(p, ln_data_label(p->data.train, image_of(p, i)), 1 - m.share);
             printf(" + ");
             print_share(p, m.other, m.share);
             if (view + 1 == p->n_views) printf("\n");
         }
 }
 
+/* "classes: 0 cat, 1 dog": what the numbers before the rows stand for, where they have names. */
+static void print_classes(const preview *p) {
+    const int n = ln_data_describe(p->data.train).n_classes;
+    size_t    n_named = 0;
+    for (int k = 0; k < n; k++) {
+        bool shown = false;
+        for (size_t i = 0; i < p->n; i++) shown |= ln_data_label(p->data.train, image_of(p, i)) == k;
+        const char *const name = shown ? ln_data_class_name(p->data.train, k) : NULL;
+        if (name) printf("%s%d %s", n_named++ ? ", " : "classes: ", ln_data_class(p->data.train, k), name);
+    }
+    if (n_named) printf("\n");
+}
+
 static bool draw(preview *p, ln_error *error) {
-    if (!open_images(p, error) || !sheet_new(&p->sheet, p->data.train, p->n, p->n_views + 1, false, error))
-        return false;
+    if (!open_images(p, error) || !sheet_new(&p->sheet, p->data.train, p->n, p->n_views + 1, true, error)) return false;
     if (!fill(p, error) || !sheet_write(&p->sheet, p->context, p->out, error)) return false;
-    printf("%zu training image%s, a row each: as stored, then as seen in epochs 1 to %zu with augment: %s\n"
+    printf("%zu training image%s, a row each: class, as stored, then as seen in epochs 1 to %zu with augment: %s\n"
            "picture in %s\n",
            p->n, p->n == 1 ? "" : "s", p->n_views, p->recipe.item[KEY_data_augment].text, p->out);
+    print_classes(p);
     print_mixtures(p);
     return true;
 }

@@ -120,6 +120,13 @@ bool run_folder_make(run_folder *run, ln_context *context, const char *project, 
     return good;
 }
 
+bool run_folder_holds_sweep(const char *path) {
+    pool       owner = {0};
+    const bool found = access(pool_format(&owner, "%s/" SWEEP_DATABASE, path), F_OK) == 0;
+    pool_free(&owner);
+    return found;
+}
+
 /* What was being written under a hidden name (see src/base/file.h) when a process was killed. */
 void run_folder_sweep(const char *path) {
     static const char begin[] = ".linnet-";

@@ -22,6 +22,10 @@ typedef struct run_folder {
 /* Makes the folder path and what is above it, as mkdir -p does. */
 bool run_folder_parents(const char *path, ln_error *error);
 
+/* What a sweep keeps of its runs, in a folder that they are in as well. */
+#define SWEEP_DATABASE "sweep.db"
+bool run_folder_holds_sweep(const char *path);
+
 /* Makes project/name, where name NULL is the next free number, and writes the recipe and the table's heading. */
 bool run_folder_make(run_folder *run, ln_context *context, const char *project, const char *name, const text *recipe,
                      ln_error *error);

@@ -20,10 +20,14 @@ size_t terminal_width(FILE *stream);
 typedef enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_BAD } style;
 const char *terminal_style(const terminal *t, style s);
 
-/* Rows of cells under aligned columns: align has 'l' or 'r' for each column. The first row is the heading. */
+/* Rows of cells under aligned columns: align has 'l' or 'r' for each column, 'L' or 'R' for one of names, which are cut
+ * in their middle where a terminal is too narrow for the table. The first row is the heading. */
 typedef struct table { const char *align; pool owner; const char **cells; size_t n_cells, capacity; } table;
 
 void table_add(table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* False: stream is a terminal that is too narrow for it, however names are cut. */
+bool table_fits(const table *t, FILE *stream);
+void table_free(table *t);
 /* Prints and empties it. */
 void table_print(table *t, FILE *stream);
 

@@ -135,6 +135,21 @@ size_t text_width(const char *bytes) {
     return n;
 }
 
+/* Where character i begins; the end, where there are fewer. */
+static const char *character_at(const char *bytes, size_t i) {
+    while (*bytes && i-- > 0) do
+            bytes++;
+        while (((unsigned char)*bytes & 0xc0) == 0x80);
+    return bytes;
+}
+
+const char *text_within(pool *owner, const char *words, size_t n, const char *ellipsis) {
+    const size_t length = text_width(words), gap = text_width(ellipsis), kept = n > gap ? n - gap : 0;
+    if (length <= n) return words;
+    const char *const last = character_at(words, length - kept / 2);
+    return pool_format(owner, "%.*s%s%s", (int)(character_at(words, kept - kept / 2) - words), words, ellipsis, last);
+}
+
 const char *text_count(pool *owner, unsigned long long count) {
     char      digits[32];
     const int n = snprintf(digits, sizeof digits, "%llu", count);

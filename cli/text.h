@@ -33,6 +33,9 @@ void text_make_utf8(char *bytes);
 size_t text_character(const char *bytes, unsigned *point);
 /* Columns on a terminal, counting every character as one. */
 size_t text_width(const char *bytes);
+/* words (UTF-8), or, where they have more than n characters, as many of the first and of the last as n leaves room for,
+ * an ellipsis between them: names that begin alike often end differently. */
+const char *text_within(pool *owner, const char *words, size_t n, const char *ellipsis);
 /* 1234567 as "1,234,567". */
 const char *text_count(pool *owner, unsigned long long count);
 /* Bytes as "1.23 MiB". */

@@ -240,15 +240,11 @@ void canvas_text(canvas *c, double x, double y, font f, const char *words) {
 }
 
 void canvas_text_within(canvas *c, double x, double y, font f, double most, const char *words) {
-    pool   owner = {0};
-    char  *copy = clean(&owner, words);
-    size_t n = strlen(copy);
-    while (n > 0 && canvas_text_width(c, f, copy) > most) {
-        do n--;
-        while (n > 0 && ((unsigned char)words[n] & 0xc0) == 0x80); /* whole characters */
-        copy = pool_format(&owner, "%.*s…", (int)n, clean(&owner, words));
-    }
-    canvas_text(c, x, y, f, copy);
+    pool              owner = {0};
+    const char *const whole = clean(&owner, words), *shown = whole;
+    for (size_t n = text_width(whole); n > 1 && canvas_text_width(c, f, shown) > most; n--)
+        shown = text_within(&owner, whole, n - 1, "…");
+    canvas_text(c, x, y, f, shown);
     pool_free(&owner);
 }
 

@@ -41,7 +41,7 @@ void canvas_marker(canvas *c, double x, double y, double radius, int color, size
 /* The text's middle is at y. What is no UTF-8 or steers terminals becomes '?'. */
 void   canvas_text(canvas *c, double x, double y, font f, const char *words);
 double canvas_text_width(canvas *c, font f, const char *words);
-/* The same, shortened to `most` points by an ellipsis. */
+/* The same, shortened to `most` points by an ellipsis in its middle. */
 void canvas_text_within(canvas *c, double x, double y, font f, double most, const char *words);
 /* w × h pixels 0xRRGGBB into the box; soft: with smooth passages, otherwise each pixel a square. */
 void canvas_image(canvas *c, box b, const uint32_t *pixels, size_t w, size_t h, bool soft);

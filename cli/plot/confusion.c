@@ -7,7 +7,9 @@
 
 enum {
     EDGE = 44,
-    MOST_NAME = 120,
+    MOST_NAME = 240,
+    LEAST_W = 480,          /* of the cells and what is white beside few */
+    WIDE = 640,             /* cells of long names, in all */
     HEAD = CHART_HEAD + 60, /* where the cells begin under heads of a line */
     WORDS = 12,
     NUMBERS = 26
@@ -16,18 +18,16 @@ enum {
 /* Blue for what is right, orange for what is not; by the root of the share, so that rare mistakes are seen. */
 static int cell_color(uint64_t count, uint64_t of, bool right) {
     const double share = of ? (double)count / (double)of : 0, least = count ? 0.12 : 0;
-    return (int)mixed_color(COLOR_PAPER, style_color(right ? 0 : 1), least + 0.73 * sqrt(share));
+    return (int)mixed_color(COLOR_PAPER, style_color(right ? 0 : 1), least + (1 - least) * sqrt(share));
 }
 
 static void draw_cell(canvas *c, box b, uint64_t count, uint64_t of, bool right, size_t k) {
     pool         owner = {0};
     const double share = of ? (double)count / (double)of : 0;
-    const bool   dark = share > 0.45;
-    font         f = {.size = k <= WORDS ? 14 : 10,
-                      .bold = k <= WORDS,
-                      .color = dark ? COLOR_PAPER : COLOR_INK,
-                      .anchor = ANCHOR_MIDDLE};
-    canvas_rect(c, b, cell_color(count, of, right), k <= 64 ? COLOR_GRID : COLOR_NONE);
+    const int    color = cell_color(count, of, right);
+    font         f = {.size = 10, .color = readable_color(color), .anchor = ANCHOR_MIDDLE};
+    if (k <= WORDS) f.size = 14, f.bold = true;
+    canvas_rect(c, b, color, k <= 64 ? COLOR_GRID : COLOR_NONE);
     const double x = b.x + b.w / 2, y = b.y + b.h / 2;
     if (count > 0 && k <= NUMBERS)
         canvas_text(c, x, k <= WORDS ? y - 8 : y, f, pool_format(&owner, "%llu", (unsigned long long)count));
@@ -49,7 +49,7 @@ static double longest(const subject *s, size_t k) {
     }
     pool_free(&owner);
     canvas_free(measure);
-    most += 3; /* the width of a name is not quite the same at all sizes of pixels */
+    most = 1.04 * most + 3; /* the width of a name is not quite the same at all sizes of pixels, nor upright */
     return most < MOST_NAME ? most : MOST_NAME;
 }
 
@@ -62,9 +62,13 @@ typedef struct layout {
 /* How many columns share a head, so that heads have room. */
 static size_t each_of(double side) { return side < 14 ? (size_t)(14 / side) + 1 : 1; }
 
+/* Cells of few classes are as wide as the longest name, as far as a sheet has room. */
 static layout lay_out(const subject *s, size_t k) {
-    layout l = {.side = k <= 4 ? 120 : k <= WORDS ? 62 : k <= NUMBERS ? 36 : 760.0 / (double)k};
+    const double room = WIDE / (double)k;
+    layout       l = {.side = k <= 4 ? 120 : k <= WORDS ? 62 : k <= NUMBERS ? 36 : 760.0 / (double)k};
     l.longest = longest(s, k);
+    const double wanted = l.longest + 2 < room ? l.longest + 2 : room;
+    if (wanted > l.side) l.side = wanted;
     l.upright = l.longest > l.side * (double)each_of(l.side) - 2;
     l.left = EDGE + 4 + l.longest;
     l.top = HEAD + (l.upright ? l.longest - 8 : 0);
@@ -109,7 +113,7 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     pool            owner = {0};
     canvas         *c = NULL;
     if (ln_evaluate(s->model, s->images, 64, &m, confusion, error) == LN_OK) {
-        c = canvas_new(l.left + (size < 480 ? 480 : size) + 30, l.top + size + 30, svg);
+        c = canvas_new(l.left + (size < LEAST_W ? LEAST_W : size) + 30, l.top + size + 30, svg);
         chart_heading(c, "Which answers the labels get", more_of(s, &m, &owner));
         draw_names(c, s, k, &l);
         for (size_t i = 0; i < k; i++) {
@@ -127,4 +131,4 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     return c;
 }
 
-const picture picture_confusion = {.what = "confusion", .unseen = true, .refuse = needs_labels, .draw = draw};
+const picture picture_confusion = {.what = "confusion", .refuse = needs_labels, .draw = draw};

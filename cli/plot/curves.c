@@ -493,7 +493,11 @@ static canvas *draw(curves *c, const char *const *paths, const char *x, const ch
         if (!read_run(c, &c->runs[i], paths[i])) return NULL;
     if (mean) merge_seeds(c);
     if (c->n_runs > MAX_LINES)
-        return fill_error(c->error, LN_E_ARGUMENT, "%zu runs: %d at most fit on one plot", c->n_runs, MAX_LINES), NULL;
+        return fill_error(c->error, LN_E_ARGUMENT,
+                          "%zu runs: %d at most fit on one plot; name fewer, or draw one curve of those that differ by "
+                          "their seeds alone (seeds=mean)",
+                          c->n_runs, MAX_LINES),
+               NULL;
     c->x = x ? x : has_step_rows(c) || !any_has(c, "epoch") ? "step" : "epoch";
     if (!check_column(c, "x", c->x)) return NULL;
     name_runs(c);

@@ -29,7 +29,30 @@ static bool keep(ln_context *context, canvas *c, const char *folder, const char 
     return good;
 }
 
+/* Of what is drawn of one run: true after a message. */
+static bool refuse_sweep(const arguments *a) {
+    pool              owner = {0};
+    const char *const instead = sweep_instead(a->words[0], &owner);
+    if (instead) say_usage(a->verb, "%s", instead);
+    pool_free(&owner);
+    return instead != NULL;
+}
+
 /* ------------------------------------------------------------------- curves */
+
+/* Into pictures/ of the first run, or of a sweep alone, where nobody says where. */
+static bool draw_curves(const arguments *a, ln_context *context, const runs *found, bool svg, ln_error *error) {
+    pool              owner = {0};
+    const char *const out = argument(a, "out"), *const home = a->n_words == 1 ? a->words[0] : found->path[0];
+    const char *const folder = out ? NULL : pool_format(&owner, "%s/pictures", home);
+    const char *const path =
+        out ? out : pool_format(&owner, "%s/%s.png", folder, found->n > 1 ? "comparison" : "curves");
+    canvas *const sheet = curves_draw(found->path, found->n, argument(a, "x"), argument(a, "y"),
+                                      argument(a, "seeds") != NULL, svg, error);
+    const bool    good = keep(context, sheet, folder, path, error);
+    pool_free(&owner);
+    return good;
+}
 
 static int plot_curves(const arguments *a) {
     const char *const out = argument(a, "out");
@@ -40,20 +63,15 @@ static int plot_curves(const arguments *a) {
     if (seeds && strcmp(seeds, "mean") != 0)
         return say_usage(a->verb, "seeds=%s: must be mean, or left out for a curve of each run", seeds);
     if (argument(a, "image")) return say_usage(a->verb, "image= chooses what what=features draws"), STATUS_USAGE;
-    for (size_t i = 0; i < a->n_words; i++)
-        if (!is_run(a->words[i]))
-            return say_usage(a->verb, "%s is no run's folder%s", a->words[i],
-                             is_weights(a->words[i]) ? ": say what to draw of these weights, such as what=filters"
-                                                     : "");
+    if (a->n_words == 1 && !is_run(a->words[0]))
+        return say_usage(a->verb, "'%s' is no run's folder%s", a->words[0],
+                         is_weights(a->words[0]) ? ": say what to draw of these weights, such as what=filters" : "");
     if (!check_out(a->verb, out, &svg)) return STATUS_USAGE;
     ln_context *const context = open_context(1);
     if (!context) return STATUS_FAILED;
-    const char *const folder = out ? NULL : pool_format(&owner, "%s/pictures", a->words[0]);
-    const char *const path =
-        out ? out : pool_format(&owner, "%s/%s.png", folder, a->n_words > 1 ? "comparison" : "curves");
-    canvas *const sheet =
-        curves_draw(a->words, a->n_words, argument(a, "x"), argument(a, "y"), seeds != NULL, svg, &error);
-    const bool good = keep(context, sheet, folder, path, &error);
+    runs       found;
+    const bool good =
+        runs_find(&found, &owner, a->words, a->n_words, &error) && draw_curves(a, context, &found, svg, &error);
     ln_context_free(context);
     pool_free(&owner);
     if (good) return STATUS_OK;
@@ -87,7 +105,7 @@ static bool draw_all(subject *s, const char *run, const char *out, ln_error *err
     good = good && opened;
     for (size_t i = 0; pictures[i] && opened; i++) {
         const picture *const p = pictures[i];
-        if (p->refuse(s) || (p->unseen && s->seen)) continue;
+        if (p->refuse(s)) continue;
         if (keep(s->context, p->draw(s, false, &one), folder, pool_format(&owner, "%s/%s.png", folder, p->what), &one))
             continue;
         if (good) *error = one;
@@ -116,9 +134,10 @@ static int plot_pictures(const arguments *a, const char *what) {
         return say_usage(a->verb, "one word too many, '%s': what= takes a run, or weights and images", a->words[2]);
     if (argument(a, "x") || argument(a, "y"))
         return say_usage(a->verb, "x= and y= choose columns of curves, and what=%s is none", what);
-    if (all && !is_run(a->words[0])) return say_usage(a->verb, "what=all: %s is no run's folder", a->words[0]);
+    if (all && !is_run(a->words[0])) return say_usage(a->verb, "what=all: '%s' is no run's folder", a->words[0]);
     if (all && a->n_words > 1) return say_usage(a->verb, "one word too many, '%s': what=all takes a run", a->words[1]);
     if (!all && !check_out(a->verb, out, &svg)) return STATUS_USAGE;
+    if (refuse_sweep(a)) return STATUS_USAGE;
     subject s = {.context = open_context(0), .image = image};
     if (!s.context) return STATUS_FAILED;
     ln_context *const context = s.context;
@@ -142,7 +161,8 @@ static int report(const arguments *a) {
     ln_error    error = {0};
     pool        owner = {0};
     const char *out = argument(a, "out");
-    if (!is_run(a->words[0])) return say_usage(a->verb, "%s is no run's folder", a->words[0]);
+    if (!is_run(a->words[0])) return say_usage(a->verb, "'%s' is no run's folder", a->words[0]);
+    if (refuse_sweep(a)) return STATUS_USAGE;
     if (!out) out = pool_format(&owner, "%s/report.html", a->words[0]);
     subject s = {.context = open_context(0)};
     if (!s.context) return STATUS_FAILED;

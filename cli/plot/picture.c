@@ -2,6 +2,7 @@
 #include "picture.h"
 #include "images.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,11 +21,6 @@ const picture *picture_find(const char *what) {
 }
 
 /* ----------------------------------------------------------------- subjects */
-
-bool is_run(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 const char *subject_name(const subject *s) { return s->run ? s->run : s->weights; }
 
@@ -46,7 +42,6 @@ static bool open_recipe(subject *s, ln_error *error) {
     s->images = s->data.test ? s->data.test : s->data.validation ? s->data.validation : s->data.train;
     s->set = s->data.test ? "test" : s->data.validation ? "validation" : "training";
     s->said = pool_format(&s->owner, "%s images", s->set);
-    s->seen = s->images == s->data.train;
     return true;
 }
 
@@ -61,23 +56,15 @@ static bool open_images(subject *s, const char *images, ln_error *error) {
     return true;
 }
 
-/* runs/1/pictures for runs/1/weights/last.safetensors. */
-static const char *pictures_beside(pool *owner, const char *weights) {
-    static const char tail[] = "weights/";
-    const char *const slash = strrchr(weights, '/');
-    const size_t      n = slash ? (size_t)(slash + 1 - weights) : 0, m = sizeof tail - 1;
-    const bool        in_run = n >= m && memcmp(weights + n - m, tail, m) == 0 && (n == m || weights[n - m - 1] == '/');
-    return in_run ? pool_format(owner, "%.*spictures", (int)(n - m), weights) : NULL;
-}
-
 bool subject_open(subject *s, const char *path, const char *images, ln_error *error) {
     if (is_run(path)) {
         s->run = without_slash(&s->owner, path);
         s->weights = pool_format(&s->owner, "%s/weights/last.safetensors", s->run);
         s->pictures = pool_format(&s->owner, "%s/pictures", s->run);
     } else {
+        const char *const run = run_of_weights(&s->owner, path);
         s->weights = path;
-        s->pictures = pictures_beside(&s->owner, path);
+        s->pictures = run ? pool_format(&s->owner, "%s/pictures", run) : NULL;
     }
     s->model = ln_model_load(s->context, s->weights, error);
     if (!s->model) return false;
@@ -118,6 +105,22 @@ uint32_t mixed_color(int a, int b, double share) {
         color |= (uint32_t)(from + share * (to - from) + 0.5) << shift;
     }
     return color;
+}
+
+/* Of red, green and blue as an eye weighs them, from 0 to 1 (sRGB, IEC 61966-2-1). */
+static double luminance(int color) {
+    static const double weights[3] = {0.2126, 0.7152, 0.0722};
+    double              sum = 0;
+    for (int k = 0; k < 3; k++) {
+        const double v = (color >> (16 - 8 * k) & 255) / 255.0;
+        sum += weights[k] * (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+    }
+    return sum;
+}
+
+int readable_color(int background) {
+    const double l = luminance(background) + 0.05;
+    return l / 0.05 > 1.05 / l ? 0x000000 : 0xffffff;
 }
 
 uint32_t two_sided_color(double value) {

@@ -5,6 +5,7 @@
 #include "chart.h"
 #include "cli.h"
 #include "recipe.h"
+#include "runs.h"
 
 /* A run, or weights and images. */
 typedef struct subject {
@@ -19,7 +20,6 @@ typedef struct subject {
     ln_data    *images;   /* what is measured on; NULL: there is nothing */
     const char *said;     /* "test images", or IMAGES as given */
     const char *set;      /* "test", "validation", "training", or NULL: of IMAGES */
-    bool        seen;     /* they are what the network was trained on */
     ln_model   *model;
     size_t      image;    /* image=N */
 } subject;
@@ -30,12 +30,9 @@ bool subject_open(subject *s, const char *path, const char *images, ln_error *er
 void subject_close(subject *s);
 /* "runs/1" or the weights' name. */
 const char *subject_name(const subject *s);
-/* Is this a run's folder? */
-bool is_run(const char *path);
 
 typedef struct picture {
     const char *what;    /* "confusion" */
-    bool        unseen;  /* of what=all only where there are images that were not trained on */
     const char *(*refuse)(const subject *s); /* why there is nothing to draw, a sentence's end; NULL: there is */
     canvas *(*draw)(const subject *s, bool svg, ln_error *error); /* NULL on error */
 } picture;
@@ -61,6 +58,8 @@ void image_pixels(const ln_data *data, size_t i, uint32_t *pixels);
 uint32_t two_sided_color(double value);
 /* a + share * (b - a), of colours. */
 uint32_t mixed_color(int a, int b, double share);
+/* Black or white: which can be read better on that colour, by the ratio of contrast of WCAG 2 (then 4.5 or more). */
+int readable_color(int background);
 /* A layer's line without what only its first weights were drawn by. */
 const char *layer_words(const ln_layer_info *layer, pool *owner);
 /* A bar that says what two_sided_color means, ±most. */

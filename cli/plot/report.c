@@ -76,8 +76,7 @@ static void add_pictures(text *page, const subject *s) {
     ln_error error = {0};
     add_sheet(page, curves_draw(&s->run, 1, NULL, NULL, false, true, &error), "curves", &error);
     for (size_t i = 0; pictures[i]; i++)
-        if (!pictures[i]->refuse(s) && !(pictures[i]->unseen && s->seen))
-            add_sheet(page, pictures[i]->draw(s, true, &error), pictures[i]->what, &error);
+        if (!pictures[i]->refuse(s)) add_sheet(page, pictures[i]->draw(s, true, &error), pictures[i]->what, &error);
 }
 
 static void add_layers(text *page, const subject *s) {

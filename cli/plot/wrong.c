@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { COLUMNS = 8, MOST = 32, CELL_W = 118, CELL_H = 148, LINE = 15, SIDE = 96, LEFT = 20 };
+enum { COLUMNS = 8, MOST = 32, CELL_W = 118, CELL_H = 148, LINE = 15, SIDE = 96, LEFT = 20, GAP = 12 };
 
 static const font words_font = {.size = 12, .bold = true, .color = COLOR_INK, .anchor = ANCHOR_MIDDLE};
 
@@ -96,13 +96,13 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
         const size_t kept = find(s, probabilities, list, &n_wrong), rows = (kept + COLUMNS - 1) / COLUMNS;
         const bool   two = need_two_lines(s, list, kept);
         const double cell_h = CELL_H + (two ? LINE : 0);
-        c = canvas_new(2 * LEFT + COLUMNS * CELL_W, CHART_HEAD + 14 + cell_h * (double)rows, svg);
+        c = canvas_new(2 * LEFT + COLUMNS * (CELL_W + GAP) - GAP, CHART_HEAD + 14 + cell_h * (double)rows, svg);
         chart_heading(c, "Wrong answers, the surest first",
                       pool_format(&owner, "%s · %zu of %s %s are wrong%s", subject_name(s), n_wrong,
                                   text_count(&owner, n), s->said,
                                   kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : ""));
         for (size_t i = 0; i < kept; i++)
-            draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * CELL_W),
+            draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * (CELL_W + GAP)),
                          CHART_HEAD + 10 + (double)(i - i % COLUMNS) / COLUMNS * cell_h, two);
     }
     free(probabilities);
@@ -116,4 +116,4 @@ static const char *refuse(const subject *s) {
     return !reason && area < 2 ? "its images are single points, no pictures" : reason;
 }
 
-const picture picture_wrong = {.what = "wrong", .unseen = true, .refuse = refuse, .draw = draw};
+const picture picture_wrong = {.what = "wrong", .refuse = refuse, .draw = draw};

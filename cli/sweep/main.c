@@ -31,14 +31,7 @@ typedef struct session {
 
 /* ------------------------------------------------------------------- folder */
 
-static const char *database(session *x) { return pool_format(&x->s.owner, "%s/sweep.db", x->s.path); }
-
-static bool is_sweep(const char *path) {
-    pool       owner = {0};
-    const bool found = access(pool_format(&owner, "%s/sweep.db", path), F_OK) == 0;
-    pool_free(&owner);
-    return found;
-}
+static const char *database(session *x) { return pool_format(&x->s.owner, "%s/" SWEEP_DATABASE, x->s.path); }
 
 static bool is_empty(const char *path) {
     DIR *const folder = opendir(path);
@@ -61,10 +54,11 @@ static bool lock(session *x) {
 static bool make_folder(session *x) {
     struct stat st;
     const bool  there = stat(x->s.path, &st) == 0;
-    if (there && !is_sweep(x->s.path) && !is_empty(x->s.path))
+    if (there && !run_folder_holds_sweep(x->s.path) && !is_empty(x->s.path))
         return fill_error(&x->error, LN_E_IO,
                           "%.300s is there already and holds no sweep: choose another name=", x->s.path);
-    if (!is_sweep(x->s.path) && !sweep_try(&x->s, x->context, &x->error)) return false; /* before anything is written */
+    if (!run_folder_holds_sweep(x->s.path) && !sweep_try(&x->s, x->context, &x->error))
+        return false; /* before anything is written */
     return run_folder_parents(x->s.path, &x->error) && lock(x);
 }
 
@@ -232,7 +226,7 @@ static int look(session *x) {
         if (strncmp(a->own[i], "by=", 3) != 0 && strncmp(a->own[i], "at=", 3) != 0)
             return say_usage(a->verb, "%s: of a sweep's folder the table is printed, which only by= and at= change",
                              a->own[i]);
-    if (!is_sweep(x->s.path)) return say("%s holds no sweep (sweep.db)", x->s.path);
+    if (!run_folder_holds_sweep(x->s.path)) return say("%s holds no sweep (sweep.db)", x->s.path);
     x->db = store_open(database(x), &x->error);
     if (x->db && store_is_empty(x->db))
         return say("%s holds no runs yet: linnet sweep RECIPE and its values begin them", x->s.path);
