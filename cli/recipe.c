@@ -264,3 +264,22 @@ void recipe_print(const recipe *r, text *to) {
         }
     }
 }
+
+bool recipe_key_matters(recipe_key key) {
+    static const recipe_key others[] = {KEY_train_threads, KEY_train_pictures, KEY_train_tensorboard,
+                                        KEY_train_log_steps, KEY_train_checkpoint};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i] == key) return false;
+    return true;
+}
+
+const char *recipe_essence(const recipe *r, bool seed, pool *owner) {
+    recipe same = *r;
+    text   t = {0};
+    for (recipe_key k = 0; k < KEY_COUNT; k++)
+        if (!recipe_key_matters(k) || (k == KEY_train_seed && !seed)) same.item[k].text = recipe_key_preset(k);
+    recipe_print(&same, &t);
+    const char *const copy = pool_copy(owner, t.bytes, t.n);
+    text_free(&t);
+    return copy;
+}

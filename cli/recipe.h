@@ -71,6 +71,12 @@ void recipe_data_free(recipe_data *data);
 /* The whole recipe as YAML with every default and override in place; reading it gives the same recipe. */
 void recipe_print(const recipe *r, text *to);
 
+/* The same with the default for every key that changes no result; so two recipes that print alike train alike. Without
+ * seed, but for their seeds. */
+const char *recipe_essence(const recipe *r, bool seed, pool *owner);
+/* Does the key say what is learnt, and not only how the training is run and told? */
+bool recipe_key_matters(recipe_key key);
+
 /* "data.name", and the key's line of help. */
 const char *recipe_key_name(recipe_key key);
 const char *recipe_key_help(recipe_key key);

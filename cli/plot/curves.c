@@ -118,17 +118,8 @@ static bool key_differs(const curves *c, recipe_key key) {
     return false;
 }
 
-/* Keys that change no result: how a run was made, which no legend says. */
-static bool changes_nothing(recipe_key key) {
-    static const recipe_key keys[] = {KEY_train_threads, KEY_train_pictures, KEY_train_tensorboard, KEY_train_log_steps,
-                                      KEY_train_checkpoint};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i] == key) return true;
-    return false;
-}
-
 static bool is_named(const curves *c, recipe_key key) {
-    return !changes_nothing(key) && key != KEY_model_layers && key_differs(c, key);
+    return recipe_key_matters(key) && key != KEY_model_layers && key_differs(c, key);
 }
 
 /* The value of more runs than have any other; NULL: there is none. */
@@ -182,22 +173,6 @@ static void add_layers(text *to, curves *c, size_t i) {
 
 /* ---------------------------------------------------------------- mean of seeds */
 
-/* The recipe as runs share it that differ by their seeds alone, and how they are run. */
-static const char *without_seed(recipe *r, pool *owner) {
-    static const recipe_key keys[] = {KEY_train_seed, KEY_train_threads, KEY_train_pictures};
-    text                    t = {0};
-    const char             *was[3];
-    for (size_t i = 0; i < 3; i++) {
-        was[i] = r->item[keys[i]].text;
-        r->item[keys[i]].text = recipe_key_preset(keys[i]);
-    }
-    recipe_print(r, &t);
-    for (size_t i = 0; i < 3; i++) r->item[keys[i]].text = was[i];
-    const char *const copy = pool_copy(owner, t.bytes, t.n);
-    text_free(&t);
-    return copy;
-}
-
 /* Adds the values of more, row by row, as far as both go. */
 static void add_values(double *to, const double *more, size_t n) {
     for (size_t i = 0; i < n; i++) to[i] += more[i];
@@ -222,15 +197,21 @@ static void divide(run *r) {
     }
 }
 
+static bool same_columns(const results *a, const results *b) {
+    bool same = a->n_columns == b->n_columns;
+    for (size_t k = 0; same && k < a->n_columns; k++) same = strcmp(a->name[k], b->name[k]) == 0;
+    return same;
+}
+
 /* Runs that differ by their seeds alone become the first of them, with the mean of their values. */
 static void merge_seeds(curves *c) {
     const char *recipes[MAX_RUNS];
     size_t      n = 0;
     for (size_t i = 0; i < c->n_runs; i++) {
         run *const        r = &c->runs[i];
-        const char *const mine = r->recipe.n_layers ? without_seed(&r->recipe, &c->owner) : r->path;
+        const char *const mine = r->recipe.n_layers ? recipe_essence(&r->recipe, false, &c->owner) : r->path;
         size_t            k = 0;
-        while (k < n && (strcmp(recipes[k], mine) != 0 || c->runs[k].table.n_columns != r->table.n_columns)) k++;
+        while (k < n && (strcmp(recipes[k], mine) != 0 || !same_columns(&c->runs[k].table, &r->table))) k++;
         if (k < n) {
             add_run(&c->runs[k], r);
             recipe_free(&r->recipe);

@@ -69,7 +69,7 @@ static bool has_begun(const sweep_run *r, const char *folder, bool *begun, ln_er
     if (*begun) {
         recipe there = {0};
         good = recipe_read(&there, file, NULL, 0, error);
-        if (good && strcmp(sweep_resolved(&there, &owner), r->recipe) != 0)
+        if (good && strcmp(recipe_essence(&there, true, &owner), r->recipe) != 0)
             good = fill_error(error, LN_E_ARGUMENT, "%.300s is a run of another recipe: move it away", folder);
         recipe_free(&there);
     } else if (lstat(folder, &st) == 0) {

@@ -41,16 +41,6 @@ const char **sweep_words(const sweep *s, size_t i, const uint64_t *seed, pool *o
 
 /* ------------------------------------------------------------------ recipes */
 
-const char *sweep_resolved(recipe *r, pool *owner) {
-    text t = {0};
-    r->item[KEY_train_threads].text = recipe_key_preset(KEY_train_threads);
-    r->item[KEY_train_pictures].text = recipe_key_preset(KEY_train_pictures);
-    recipe_print(r, &t);
-    const char *const copy = pool_copy(owner, t.bytes, t.n);
-    text_free(&t);
-    return copy;
-}
-
 static bool read_recipe(const sweep *s, recipe *r, size_t i, const uint64_t *seed, ln_error *error) {
     const char **const words = sweep_words(s, i, seed, &r->owner);
     size_t             n = 0;
@@ -92,7 +82,7 @@ static bool check_run(sweep *s, sweep_run *run, ln_context *context, ln_error *e
     if (good) {
         run->seed = (uint64_t)r.item[KEY_train_seed].number;
         run->epochs = r.item[KEY_train_epochs].number;
-        run->recipe = sweep_resolved(&r, &s->owner);
+        run->recipe = recipe_essence(&r, true, &s->owner);
     } else {
         blame(s, &r, run->setting, error);
     }

@@ -75,8 +75,6 @@ const char  *sweep_setting(const sweep *s, size_t setting, pool *owner);
 const char  *sweep_name(const sweep *s, const sweep_run *r, pool *owner);
 /* "runs/NAME/001" and what end is. */
 const char  *sweep_file(const sweep *s, size_t run, const char *end, pool *owner);
-/* The recipe as text that two runs share where they give the same results. */
-const char  *sweep_resolved(recipe *r, pool *owner);
 /* Makes s, which is planned, the continuation of old, which was kept: its settings and runs keep their numbers, and new
  * ones follow from *first_setting and *first_run on. False where s is another sweep, with the difference named. */
 bool         sweep_continue(sweep *s, const sweep *old, size_t *first_setting, size_t *first_run, ln_error *error);
