@@ -1,5 +1,6 @@
 /* Photos of digits: the same ink gives the same image wherever it lies, whichever way round it and the paper are and
- * whatever shadow is on them; the image is as MNIST's are made; what has no ink is refused. */
+ * whatever shadow is on them, on ruled paper, too; holes are none; the image is as MNIST's are made; what has no ink is
+ * refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -161,6 +162,56 @@ static void test_grain(void **state) {
     }
 }
 
+/* An eight of two rings, its holes about as wide as its strokes, 100 high and 60 wide, at (top, left). */
+static void draw_eight(uint8_t *grey, long top, long left, int ink) {
+    for (long r = 0; r < H; r++)
+        for (long q = 0; q < W; q++) {
+            const long   y = r - top, x = q - left - 30;
+            const double upper = hypot((double)(y - 28), (double)x), lower = hypot((double)(y - 70), (double)x);
+            if ((upper <= 28 && upper >= 9) || (lower <= 30 && lower >= 10)) grey[r * W + q] = (uint8_t)ink;
+        }
+}
+
+/* A bold digit that fills the picture, both ways round, its strokes along an edge or not: not its holes are the ink. */
+static void test_bold(void **state) {
+    (void)state;
+    static const long places[][2] = {{10, 20}, {2, 36}, {0, 20}};
+    for (size_t i = 0; i < 6; i++) {
+        const bool light = i % 2;
+        uint8_t    grey[H * W], out[IMAGE];
+        paper(grey, light ? 30 : 225);
+        draw_eight(grey, places[i / 2][0], places[i / 2][1], light ? 225 : 30);
+        must(grey, out);
+        assert_true(out[14 * SIDE + 14] > 200 && out[5 * SIDE + 14] > 200 && out[22 * SIDE + 14] > 200);
+        assert_true(out[9 * SIDE + 14] < 60 && out[18 * SIDE + 14] < 60 && out[3 * SIDE + 3] < 60);
+    }
+}
+
+/* A digit on ruled and on squared paper, whose lines cross it, is as it is without. */
+static void test_ruled(void **state) {
+    (void)state;
+    uint8_t grey[H * W], want[IMAGE], got[IMAGE];
+    paper(grey, 210);
+    draw_seven(grey, 20, 30, 60, 8, -170);
+    must(grey, want);
+    for (int kind = 1; kind <= 5; kind++) { /* 1: ruled, 2: downwards, 3: squared, 4: aslant, 5: squared, light ink */
+        for (size_t r = 0; r < H; r++)
+            for (size_t q = 0; q < W; q++) {
+                const bool across = (r + 5 + (kind == 4 ? q / 12 : 0)) % 17 < 2, down = (q + 5) % 17 < 2;
+                grey[r * W + q] = (kind != 2 && across) || ((kind == 2 || kind % 2) && kind > 1 && down) ? 120 : 210;
+            }
+        uint8_t alone[H * W];
+        paper(alone, 210);
+        draw_seven(alone, 20, 30, 60, 8, -170);
+        for (size_t i = 0; i < sizeof grey; i++) {
+            if (alone[i] < grey[i]) grey[i] = alone[i];
+            if (kind == 5) grey[i] = (uint8_t)(255 - grey[i]);
+        }
+        must(grey, got);
+        assert_true(apart(want, got) < 12); /* a pixel up or down; with the lines it is 90 */
+    }
+}
+
 /* Whatever it is given, it answers or refuses. */
 static void test_anything(void **state) {
     (void)state;
@@ -178,7 +229,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shape),    cmocka_unit_test(test_same),     cmocka_unit_test(test_thin),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_anything), cmocka_unit_test(test_small),
-        cmocka_unit_test(test_grain),
+        cmocka_unit_test(test_grain),    cmocka_unit_test(test_bold),     cmocka_unit_test(test_ruled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
