@@ -23,7 +23,7 @@ const verb verb_plot = {
             "  what=confusion   which labels get which answers: counts, and shares of the label\n"
             "  what=wrong       images that are answered wrongly, the surest first\n"
             "  what=filters     the weights of the first convolution\n"
-            "  what=features    what image=N (0) is behind every layer\n"
+            "  what=features    what image=N (or the first) is behind every layer\n"
             "  what=boundary    points in the plane, and the answer everywhere between them\n"
             "  what=histograms  values of weights, activations and gradients by layer\n"
             "  what=all         of a run: its curves and every picture that fits (train does it)\n"

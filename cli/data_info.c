@@ -79,15 +79,22 @@ static void note_labels(report *r, size_t part) {
                          empty, called(r, part)));
 }
 
+/* "image 10", or what its file is called. */
+static const char *image_word(report *r, size_t part, size_t i) {
+    const char *const name = ln_data_image_name(r->stats[part].data, i);
+    return name ? name : pool_format(&r->owner, "image %zu", ln_data_image_number(r->stats[part].data, i));
+}
+
 static void note_copies(report *r, size_t part) {
     const data_stats *const s = &r->stats[part];
     const data_twins *const t = &s->twins;
     if (t->n == 0) return;
     note(r,
          pool_format(&r->owner,
-                     "%zu %simage%s there already (the first: image %zu is image %zu again)%s: leave copies out, as "
+                     "%zu %simage%s there already (the first: %s is %s again)%s: leave copies out, as "
                      "they count more than others%s.",
-                     t->n, called(r, part), t->n == 1 ? " is" : "s are", t->first, t->second,
+                     t->n, called(r, part), t->n == 1 ? " is" : "s are", image_word(r, part, t->first),
+                     image_word(r, part, t->second),
                      t->n_relabelled ? pool_format(&r->owner, ", %zu of them with another label", t->n_relabelled) : "",
                      t->n_relabelled ? ", and see which label is right" : ""));
 }
@@ -130,9 +137,10 @@ static void note_both(report *r) {
     if (r->shared.n)
         note(r, pool_format(
                     &r->owner,
-                    "%zu test image%s also among the training images (the first: test image %zu is training image "
-                    "%zu)%s: the network has seen %s, so take %s out of one of the two.",
-                    r->shared.n, r->shared.n == 1 ? " is" : "s are", r->shared.first, r->shared.second,
+                    "%zu test image%s also among the training images (the first: test %s is training %s)%s: the "
+                    "network has seen %s, so take %s out of one of the two.",
+                    r->shared.n, r->shared.n == 1 ? " is" : "s are", image_word(r, 1, r->shared.first),
+                    image_word(r, 0, r->shared.second),
                     r->shared.n_relabelled ? pool_format(&r->owner, ", %zu under another label", r->shared.n_relabelled)
                                            : "",
                     r->shared.n == 1 ? "it" : "them", r->shared.n == 1 ? "it" : "them"));
@@ -287,7 +295,7 @@ static void print_part(const char *key, const data_stats *s) {
     if (i->has_labels) printf("}}");
 }
 
-static void print_json(const report *r) {
+static void print_json(report *r) {
     putchar('{');
     print_part(r->n_parts == 2 ? "train" : "all", &r->stats[0]);
     if (r->n_parts == 2) {
@@ -298,8 +306,10 @@ static void print_json(const report *r) {
     }
     printf(", \"notes\": [");
     for (size_t i = 0; i < r->n_notes; i++) {
+        char *const note = pool_copy(&r->owner, r->notes[i], strlen(r->notes[i]));
+        text_make_utf8(note); /* names of files may be any bytes */
         if (i) printf(", ");
-        print_string(r->notes[i]);
+        print_string(note);
     }
     puts("]}");
 }

@@ -82,6 +82,13 @@ static void print_share(const preview *p, int label, double share) {
     else printf("%d %.2f", ln_data_class(p->data.train, label), share);
 }
 
+/* The row on the sheet, and whose it is where images have names. */
+static void print_row(const preview *p, size_t i) {
+    const char *const name = ln_data_image_name(p->data.train, image_of(p, i));
+    printf("%4zu  ", i + 1);
+    if (name) printf("%s: ", name);
+}
+
 /* Labels and their shares, a line for each image; nothing where none was mixed. */
 static void print_mixtures(const preview *p) {
     if (p->mixtures[0].other < 0) return;
@@ -89,7 +96,7 @@ static void print_mixtures(const preview *p) {
     for (size_t i = 0; i < p->n; i++)
         for (size_t view = 0; view < p->n_views; view++) {
             const ln_mixture m = p->mixtures[view * p->n + i];
-            if (view == 0) printf("%4zu  ", i + 1);
+            if (view == 0) print_row(p, i);
             else printf(", ");
             print_share(p, ln_data_label(p->data.train, image_of(p, i)), 1 - m.share);
             printf(" + ");

@@ -241,13 +241,16 @@ size_t images_folders_in(const char *path, const char ***names, pool *owner) {
     return list_folder(path, is_folder, names, owner);
 }
 
-/* "FOLDER:test" is a part of FOLDER, unless a folder is called so. */
+size_t images_folder_length(const char *name) {
+    const char *const colon = strrchr(name, ':'); /* a folder may be called so */
+    const bool        part = colon && !is_folder(name) && (strcmp(colon, ":train") == 0 || strcmp(colon, ":test") == 0);
+    return part ? (size_t)(colon - name) : strlen(name);
+}
+
 static bool has_folders(const char *name) {
     pool              owner = {0};
     const char      **names;
-    const char *const colon = strrchr(name, ':');
-    const bool        part = colon && !is_folder(name) && (strcmp(colon, ":train") == 0 || strcmp(colon, ":test") == 0);
-    const char *const path = part ? pool_copy(&owner, name, (size_t)(colon - name)) : name;
+    const char *const path = pool_copy(&owner, name, images_folder_length(name));
     const bool        has = images_folders_in(path, &names, &owner) > 0;
     pool_free(&owner);
     return has;

@@ -26,6 +26,8 @@ bool images_is_picture(const char *path);
 size_t images_in_folder(const char *path, const char ***names, pool *owner);
 /* The folders in a folder, likewise: those of its classes. */
 size_t images_folders_in(const char *path, const char ***names, pool *owner);
+/* Of a folder's name without the part that it may end in: photos:test is a part of photos. */
+size_t images_folder_length(const char *name);
 /* How images of that name are read for the model: as its training images were, and pictures in folders of classes so
  * that they have the size and the channels that it takes, as single pictures do. */
 ln_reading images_reading(const ln_model *model, const char *name);

@@ -13,7 +13,7 @@ typedef struct answers {
     size_t       n, capacity, k, n_classes, n_labelled, n_right; /* k: outputs */
     float       *logits, *probabilities;
     int64_t     *labels, *truth; /* truth -1: not known */
-    const char **files;          /* the picture that row i is from; NULL: image `number[i]` of a set */
+    const char **files;          /* the picture that row i is; NULL: it is no file, but image `number[i]` of a set */
     size_t      *number;         /* in its set, or among the pictures that were asked about */
 } answers;
 
@@ -69,8 +69,8 @@ typedef struct origin {
     const char        *file;  /* the picture's name; NULL: a set */
     const ln_data     *named; /* the set, whose classes may have names */
     size_t             first; /* number of the first image in it */
-    const char *const *files; /* of photos of a set: the name, the number and the class of each; else NULL */
-    const size_t      *number;
+    const char *const *files; /* of pictures in folders of classes: the name of each; else NULL */
+    const size_t      *number; /* of photos there: the number and the class of each; else NULL */
     const int64_t     *truth;
 } origin;
 

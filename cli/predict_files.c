@@ -30,14 +30,24 @@ static bool minds_inverted(const prediction *p) {
 /* Are pictures to be turned over? As the training images were, and once more where asked for. */
 static bool turns(const prediction *p) { return !p->prepares && p->inverted != ln_model_reading(p->model).invert; }
 
+/* What image `row` of the answers is to be called: as its set and its number, or of pictures in folders of classes
+ * "cat_IMG_1.png" for photos/cat/IMG_1.png, as those of several classes may be called alike. */
+static const char *seen_name(const prediction *p, size_t row, const char *set, pool *owner) {
+    const char *const file = p->answers.files[row], *const last = file ? strrchr(file, '/') : NULL;
+    if (!last) return pool_format(owner, "%s_%05zu.", set, p->answers.number[row]);
+    const char *folder = last;
+    while (folder > file && folder[-1] != '/') folder--;
+    return pool_format(owner, "%.*s_%s", (int)(last - folder), folder, last + 1);
+}
+
 /* Keeps the n images of data, whose answers are the last ones; called: the picture or the set that they are from. */
-static void keep_seen(prediction *p, const ln_data *data, size_t n, const char *called, bool numbered) {
+static void keep_seen(prediction *p, const ln_data *data, size_t n, const char *called, bool of_set) {
     const size_t from = p->answers.n - n;
     const double scale = ln_model_preprocess(p->model).scale;
     pool         owner = {0};
     for (size_t i = 0; i < n && p->save; i++)
-        seen_add(&p->seen, numbered ? pool_format(&owner, "%s_%05zu.", called, p->answers.number[from + i]) : called,
-                 predict_said(p, from + i, &owner), data, i, scale);
+        seen_add(&p->seen, of_set ? seen_name(p, from + i, called, &owner) : called, predict_said(p, from + i, &owner),
+                 data, i, scale);
     pool_free(&owner);
 }
 
@@ -112,6 +122,18 @@ static bool tell_set(prediction *p, const char *name, const ln_data *data, const
     return true;
 }
 
+/* The files of n images from `from` on, as one would open them: "photos/test/cat/1.png" for image cat/1.png of
+ * photos/test, and for image test/cat/1.png of photos:test. NULL: they are no files. */
+static const char *const *set_files(prediction *p, const char *name, const ln_data *data, size_t from, size_t n) {
+    if (!ln_data_image_name(data, 0)) return NULL;
+    const char **const files = pool_take(&p->owner, n * sizeof *files);
+    const size_t       length = images_folder_length(name);
+    const char *const  slash = length > 0 && name[length - 1] == '/' ? "" : "/";
+    for (size_t i = 0; i < n; i++)
+        files[i] = pool_format(&p->owner, "%.*s%s%s", (int)length, name, slash, ln_data_image_name(data, from + i));
+    return files;
+}
+
 static bool predict_set(prediction *p, const char *name, ln_error *error) {
     const ln_reading reading = images_reading(p->model, name);
     ln_data         *all = ln_data_open_as(p->context, name, "test", NULL, &reading, error), *part = NULL;
@@ -123,7 +145,10 @@ static bool predict_set(prediction *p, const char *name, ln_error *error) {
     bool         good = choose(p, name, n, &from, &end, error);
     const bool   cut = good && (end - from < n || p->inverted);
     if (cut) part = images_part(p->context, all, from, end - from, p->inverted, &p->owner, error);
-    good = good && (part || !cut) && tell_set(p, name, cut ? part : all, &(origin){.named = all, .first = from}, error);
+    if (good && (part || !cut)) {
+        const origin of = {.named = all, .first = from, .files = set_files(p, name, all, from, end - from)};
+        good = tell_set(p, name, cut ? part : all, &of, error);
+    } else good = false;
     ln_data_free(part);
     ln_data_free(all);
     return good;

@@ -76,13 +76,18 @@ void predict_show(const prediction *p, const ln_data *data, size_t from) {
 
 void predict_print_rows(prediction *p, size_t from) {
     const answers *a = &p->answers;
-    table          t = {.align = p->n_best > 1 ? "rrrll" : "rrrl"};
-    pool           owner = {0};
-    table_add(&t, "image"), table_add(&t, "class"), table_add(&t, "probability");
+    bool           files = false;
+    for (size_t i = from; i < a->n; i++) files = files || a->files[i];
+    table t = {.align = files ? p->n_best > 1 ? "rlrrll" : "rlrrl" : p->n_best > 1 ? "rrrll" : "rrrl"};
+    pool  owner = {0};
+    table_add(&t, "image");
+    if (files) table_add(&t, "file");
+    table_add(&t, "class"), table_add(&t, "probability");
     if (p->n_best > 1) table_add(&t, "or");
     table_add(&t, "%s", "");
     for (size_t i = from; i < a->n; i++) {
         table_add(&t, "%zu", a->number[i]);
+        if (files) table_add(&t, "%s", a->files[i] ? a->files[i] : "");
         table_add(&t, "%s", predict_said(p, i, &owner));
         table_add(&t, "%.2f %%", percent(a, i));
         if (p->n_best > 1) table_add(&t, "%s", others(p, i, &owner));

@@ -187,6 +187,12 @@ LN_API ln_data *ln_data_augmented_rows(const ln_data *data, size_t first, size_t
 LN_API int ln_data_class(const ln_data *data, int i);
 /* Its name, as a folder of pictures or CIFAR-10 gives it; NULL where the format has none. */
 LN_API const char  *ln_data_class_name(const ln_data *data, int i);
+/* Image i's file below the folder that was opened, such as "cat/IMG_1.png" (or "test/cat/IMG_1.png", where that folder
+ * has parts); valid until ln_data_free. NULL where images are no files of their own. i < n. */
+LN_API const char *ln_data_image_name(const ln_data *data, size_t i);
+/* The place, counted from 0, that image i has in the set as it was read: before rows and classes were chosen, and
+ * before a part was split off. i < n. */
+LN_API size_t ln_data_image_number(const ln_data *data, size_t i);
 LN_API void         ln_data_free(ln_data *data);
 LN_API ln_data_info ln_data_describe(const ln_data *data);
 /* Image i's stored values, c*h*w of uint8_t or float; valid until ln_data_free. i < n. */

@@ -318,9 +318,11 @@ static void rows_are_kept(void **state) {
     assert_int_equal(ln_data_describe(data).n, 3);
     assert_ptr_equal(ln_data_image(data, 0), pixels + 4);
     assert_int_equal(ln_data_label(data, 2), 2);
-    assert_int_equal(ln_data_number(data, 2), 3);
+    assert_int_equal(ln_data_image_number(data, 2), 3);
+    assert_null(ln_data_image_name(data, 2));
     assert_int_equal(ln_data_keep_rows(data, 2, 1, &error), LN_OK); /* rows of what is left */
     assert_ptr_equal(ln_data_image(data, 0), pixels + 12);
+    assert_int_equal(ln_data_image_number(data, 0), 3);
     ln_data_free(data);
 }
 
@@ -336,8 +338,13 @@ static void classes_are_kept_and_renumbered(void **state) {
     for (size_t i = 0; i < 3; i++) assert_int_equal(ln_data_label(data, i), expected[i]);
     assert_int_equal(ln_data_class(data, 0), 2);
     assert_int_equal(ln_data_class(data, 1), 4);
+    size_t numbers = 0;
+    for (size_t i = 0; i < 3; i++) numbers += ln_data_image_number(data, i);
+    assert_int_equal(numbers, 0 + 3 + 4);
     ln_data *part = ln_data_split(data, 0.34, 1, &error);
     assert_int_equal(ln_data_describe(part).n_classes, 2);
+    assert_int_equal(ln_data_image_number(part, 0) + ln_data_image_number(data, 0) + ln_data_image_number(data, 1),
+                     numbers);
     assert_int_equal(ln_data_label(part, 0) + ln_data_label(data, 0) + ln_data_label(data, 1), 1);
     ln_data_free(part);
     assert_int_equal(

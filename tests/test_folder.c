@@ -179,6 +179,45 @@ static void a_folder_is_a_set(void **state) {
     ln_data_free(data);
 }
 
+/* In every view, and in a copy: its own name, and its place in the whole. */
+static void check_names(const ln_data *data, const char *const *names, const size_t *numbers, size_t n) {
+    assert_int_equal(ln_data_describe(data).n, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(ln_data_image_name(data, i), names[i]);
+        assert_int_equal(ln_data_image_number(data, i), numbers[i]);
+    }
+}
+
+static void images_keep_their_names(void **state) {
+    static const char *const all[] = {"Cat/1.png", "Cat/2.pgm", "Cat/3.ppm", "dog/a", "dog/b.png"};
+    static const size_t      numbers[] = {0, 1, 2, 3, 4};
+    files                   *f = *state;
+    make_pets(f, "k");
+    make_pets(f, "m/train");
+    put(f, "m/val/dog", "colour.png", "z.png");
+    ln_data *data = open_data(f, "k", NULL, NULL);
+    check_names(data, all, numbers, 5);
+    assert_int_equal(ln_data_prepare(&data, "k", &(ln_reading){.h = 2, .w = 2}, NULL), LN_OK);
+    check_names(data, all, numbers, 5);
+    assert_int_equal(ln_data_keep_rows(data, 1, 4, NULL), LN_OK);
+    check_names(data, all + 1, numbers + 1, 4);
+    ln_data *const part = ln_data_split(data, 0.4, 1, NULL);
+    for (size_t i = 0; i < ln_data_describe(part).n; i++)
+        assert_string_equal(ln_data_image_name(part, i), all[ln_data_image_number(part, i)]);
+    assert_int_equal(ln_data_describe(part).n, 2);
+    ln_data_free(part);
+    assert_int_equal(ln_data_keep_classes(data, (const int[]){1}, 1, NULL), LN_OK);
+    for (size_t i = 0; i < ln_data_describe(data).n; i++)
+        assert_string_equal(ln_data_image_name(data, i), all[ln_data_image_number(data, i)]);
+    ln_data_free(data);
+    data = open_data(f, "m:test", NULL, NULL);
+    check_names(data, (const char *const[]){"val/dog/z.png"}, numbers, 1);
+    ln_data_free(data);
+    data = open_data(f, "m/train", NULL, NULL);
+    check_names(data, all, numbers, 5);
+    ln_data_free(data);
+}
+
 static void grey_pictures_have_one_channel(void **state) {
     files *f = *state;
     put(f, "g", "grey.png", "readme");
@@ -227,10 +266,36 @@ static void bad_folders_are_told(void **state) {
     put(f, "e/a", "turned6.jpg", "z.jpg");
     refuse(f, "e", NULL, NULL, LN_E_SHAPE, "a/z.jpg has 13x9 pixels and b/x.png 9x13");
     put(f, "e/a", NULL, "q.png");
-    refuse(f, "e", NULL, &(ln_reading){.h = 4, .w = 4}, LN_E_FORMAT, "e/a/q.png: an empty file");
-    put(f, "e/b", NULL, "a.png"); /* the first one is told */
-    refuse(f, "e", NULL, NULL, LN_E_FORMAT, "e/a/q.png: an empty file");
+    refuse(f, "e", NULL, &(ln_reading){.h = 4, .w = 4}, LN_E_FORMAT,
+           "e/a/q.png: an empty file, but a PNG, JPEG, PGM or PPM picture was wanted: repair or remove it");
+    put(f, "e/b", NULL, "a.png");
+    refuse(f, "e", NULL, &(ln_reading){.h = 4, .w = 4}, LN_E_FORMAT,
+           "/e: 2 pictures cannot be read: a/q.png (an empty file, but a PNG, JPEG, PGM or PPM picture was wanted), "
+           "b/a.png (an empty file, but a PNG, JPEG, PGM or PPM picture was wanted): repair or remove them");
+    refuse(f, "e", NULL, NULL, LN_E_SHAPE, "a/z.jpg has 13x9 pixels and b/x.png 9x13");
     refuse(f, "e", NULL, &(ln_reading){.h = 4}, LN_E_ARGUMENT, "resize to 4x0");
+}
+
+/* A link to nothing is no picture, unless it is called so; and a folder may have nothing that can be read. */
+static void links_to_nothing_are_told(void **state) {
+    files *f = *state;
+    char   path[512];
+    put(f, "l/a", "grey.png", "x.png");
+    assert_int_equal(symlink("nowhere", files_path(f, "l/a/y.txt", path)), 0);
+    assert_int_equal(symlink("nowhere", files_path(f, "l/z.txt", path)), 0);
+    ln_data *const data = open_data(f, "l", NULL, NULL);
+    assert_int_equal(ln_data_describe(data).n, 1);
+    ln_data_free(data);
+    assert_int_equal(symlink("nowhere", files_path(f, "l/a/v.png", path)), 0);
+    refuse(f, "l", NULL, NULL, LN_E_IO, "/l/a/v.png': No such file or directory: repair or remove it");
+    assert_int_equal(symlink("nowhere", files_path(f, "l/a/w.png", path)), 0);
+    assert_int_equal(unlink(files_path(f, "l/a/x.png", path)), 0);
+    refuse(f, "l", NULL, NULL, LN_E_IO,
+           "/l: 2 pictures cannot be read: a/v.png (cannot open: No such file or directory), "
+           "a/w.png (cannot open: No such file or directory): repair or remove them");
+    put(f, "l/a", "turned6.jpg", "x.jpg"); /* not the first, but the first that says a size */
+    put(f, "l/b", "grey.png", "x.png");
+    refuse(f, "l", NULL, NULL, LN_E_SHAPE, "a/x.jpg has 13x9 pixels and b/x.png 9x13");
 }
 
 static void truncated_pictures_name_their_file(void **state) {
@@ -266,7 +331,8 @@ static void sizes_and_colours_change_as_asked(void **state) {
 static void threads_change_nothing(void **state) {
     files             *f = *state;
     ln_context_options options = LN_CONTEXT_OPTIONS;
-    char               path[512], name[64];
+    ln_error           first = {0};
+    char               path[512], other[512], wanted[64], name[64];
     options.n_threads = 3;
     ln_context *const many = ln_context_new(&options, NULL);
     for (int i = 0; i < 40; i++) {
@@ -277,12 +343,21 @@ static void threads_change_nothing(void **state) {
     ln_data *const all = ln_data_open(many, files_path(f, "n", path), NULL, NULL, NULL);
     assert_non_null(all);
     for (size_t i = 0; i < 40; i++) assert_memory_equal(ln_data_image(one, i), ln_data_image(all, i), 3 * H * W);
-    put(f, "n/a", NULL, "11.png");
-    put(f, "n/b", NULL, "24.png");
+    for (int i = 3; i < 40; i += 4) { /* the second class's first pictures are read by others than the first's last */
+        snprintf(name, sizeof name, "%02d.pgm", i);
+        files_put(f, i % 8 == 3 ? "n/a/x" : "n/b/x", "P5 9 9 x", 8, other);
+        assert_int_equal(rename(other, files_path(f, strcat(strcpy(wanted, i % 8 == 3 ? "n/a/" : "n/b/"), name), path)),
+                         0);
+    }
+    refuse(f, "n", NULL, NULL, LN_E_FORMAT,
+           "/n: 10 pictures cannot be read: a/03.pgm (damaged PGM header: width, height and largest value (1 to 65535) "
+           "were wanted after P5), a/11.pgm (damaged PGM header: width");
+    assert_null(ln_data_open(f->context, files_path(f, "n", path), NULL, NULL, &first));
+    assert_non_null(strstr(first.message, ", …: repair or remove them"));
     for (int i = 0; i < 20; i++) {
         ln_error error = {0};
         assert_null(ln_data_open(many, path, NULL, NULL, &error));
-        assert_non_null(strstr(error.message, "n/a/11.png"));
+        assert_string_equal(error.message, first.message);
     }
     ln_data_free(one);
     ln_data_free(all);
@@ -432,9 +507,11 @@ int main(void) {
         FILES_TEST(bad_jpeg_never_harms),
         FILES_TEST(bytes_before_the_end_are_no_damage),
         FILES_TEST(a_folder_is_a_set),
+        FILES_TEST(images_keep_their_names),
         FILES_TEST(grey_pictures_have_one_channel),
         FILES_TEST(parts_are_folders_too),
         FILES_TEST(bad_folders_are_told),
+        FILES_TEST(links_to_nothing_are_told),
         FILES_TEST(truncated_pictures_name_their_file),
         FILES_TEST(sizes_and_colours_change_as_asked),
         FILES_TEST(threads_change_nothing),

@@ -39,7 +39,10 @@ static files *begin(void **state) {
     return f;
 }
 
-static void open_and_check(files *f, const ln_reading *reading, const unsigned char values[N_FILES]) {
+static const char *const names_at_first[N_FILES] = {"a/1.pgm", "a/2.pgm", "b/1.pgm"};
+
+static void open_named(files *f, const ln_reading *reading, const unsigned char values[N_FILES],
+                       const char *const names[N_FILES]) {
     char           path[512];
     ln_error       error = {0};
     ln_data *const data = ln_data_open_as(f->context, files_path(f, "p", path), NULL, NULL, reading, &error);
@@ -48,10 +51,15 @@ static void open_and_check(files *f, const ln_reading *reading, const unsigned c
     assert_true(d.n == N_FILES && d.c == 1 && d.n_classes == 2);
     for (size_t i = 0; i < N_FILES; i++) {
         assert_int_equal(ln_data_label(data, i), i == 2);
+        assert_string_equal(ln_data_image_name(data, i), names[i]);
         for (size_t k = 0; k < d.h * d.w; k++)
             assert_int_equal(((const uint8_t *)ln_data_image(data, i))[k], values[i]);
     }
     ln_data_free(data);
+}
+
+static void open_and_check(files *f, const ln_reading *reading, const unsigned char values[N_FILES]) {
+    open_named(f, reading, values, names_at_first);
 }
 
 /* The one file in the cache. */
@@ -110,7 +118,7 @@ static void a_change_shows(void **state) {
     files_path(f, "p/a/1.pgm", path);
     files_path(f, "p/a/3.pgm", other);
     assert_int_equal(rename(path, other), 0); /* the order of names */
-    open_and_check(f, NULL, (const unsigned char[]){99, 10, 30});
+    open_named(f, NULL, (const unsigned char[]){99, 10, 30}, (const char *const[]){"a/2.pgm", "a/3.pgm", "b/1.pgm"});
 }
 
 /* Whatever byte is wrong, and whatever is missing or too much: decoded again, and whole again. */

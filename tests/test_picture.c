@@ -174,8 +174,8 @@ static void other_files_are_told(void **state) {
     files *f = *state;
     refuse(f, "", 0, LN_E_FORMAT, "an empty file");
     refuse(f, TEXT("\xff\xd8\xff\xe0"), LN_E_FORMAT, "JPEG");
-    refuse(f, TEXT("P4 1 1\n1"), LN_E_FORMAT, "only PNG, JPEG, PGM and PPM");
-    refuse(f, TEXT("hello"), LN_E_FORMAT, "only PNG, JPEG, PGM and PPM");
+    refuse(f, TEXT("P4 1 1\n1"), LN_E_UNSUPPORTED, "only PNG, JPEG, PGM and PPM");
+    refuse(f, TEXT("hello"), LN_E_UNSUPPORTED, "only PNG, JPEG, PGM and PPM");
 }
 
 /* ----------------------------------------------------------------- scaling */

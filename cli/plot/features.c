@@ -12,6 +12,7 @@ enum { LEFT = 20, NAMES = 250, MAPS = 16, SIDE = 52, GAP = 4, STRIP = 128, CELL 
 typedef struct maps {
     size_t       c, h, w;
     const float *values;
+    size_t       image; /* of the images, whose they are */
 } maps;
 
 static double largest(const maps *m) {
@@ -53,7 +54,7 @@ static void draw_maps(canvas *c, const maps *m, double most, double x, double y)
 static void draw_input(canvas *c, const subject *s, const maps *m, double x, double y) {
     uint32_t *const pixels = take(m->h * m->w, sizeof *pixels);
     const double    longer = (double)(m->h > m->w ? m->h : m->w);
-    image_pixels(s->images, s->image, pixels);
+    image_pixels(s->images, m->image, pixels);
     canvas_image(c, (box){x, y, SIDE * (double)m->w / longer, SIDE * (double)m->h / longer}, pixels, m->w, m->h, false);
     free(pixels);
 }
@@ -88,7 +89,8 @@ static void draw_row(canvas *c, const subject *s, size_t row, const char *name, 
     pool_free(&owner);
 }
 
-static bool draw_layers(canvas *c, const subject *s, const ln_trace *trace, size_t n_rows, ln_error *error) {
+static bool draw_layers(canvas *c, const subject *s, const ln_trace *trace, size_t image, size_t n_rows,
+                        ln_error *error) {
     for (size_t row = 0; row < n_rows; row++) {
         maps        m;
         pool        owner = {0};
@@ -102,6 +104,7 @@ static bool draw_layers(canvas *c, const subject *s, const ln_trace *trace, size
         float *const    values = take(m.c * m.h * m.w, sizeof *values);
         const ln_status status = ln_trace_values(trace, (ln_layer)row - 1, values, error);
         m.values = values;
+        m.image = image;
         if (status == LN_OK) draw_row(c, s, row, name, &m, CHART_HEAD + 30 + (double)(row * ROW));
         free(values);
         pool_free(&owner);
@@ -110,23 +113,44 @@ static bool draw_layers(canvas *c, const subject *s, const ln_trace *trace, size
     return true;
 }
 
+/* The place of the image that was asked for among the images; false with the error filled. */
+static bool find_image(const subject *s, size_t *place, ln_error *error) {
+    const size_t n = ln_data_describe(s->images).n;
+    pool         owner = {0};
+    for (*place = 0; *place < n; ++*place)
+        if (!s->image || ln_data_image_number(s->images, *place) == *s->image) return true;
+    const char *const numbers = subject_numbers(s, &owner);
+    if (numbers)
+        fill_error(error, LN_E_ARGUMENT, "image=%zu: none of the %zu %s, whose numbers are those of %.200s", *s->image,
+                   n, s->set ? s->said : "images", numbers);
+    else fill_error(error, LN_E_ARGUMENT, "image=%zu: there are %zu images, 0 to %zu", *s->image, n, n - 1);
+    pool_free(&owner);
+    return false;
+}
+
+/* "Image 7", or what its file is called. */
+static const char *image_words(const subject *s, size_t place, pool *owner) {
+    const char *const name = ln_data_image_name(s->images, place);
+    return name ? name : pool_format(owner, "Image %zu", ln_data_image_number(s->images, place));
+}
+
 static canvas *draw(const subject *s, bool svg, ln_error *error) {
-    const size_t n_layers = ln_model_layer_count(s->model), n = ln_data_describe(s->images).n;
+    const size_t n_layers = ln_model_layer_count(s->model);
     const size_t n_rows = n_layers + 1 < MOST_ROWS ? n_layers + 1 : MOST_ROWS;
-    if (s->image >= n)
-        return fill_error(error, LN_E_ARGUMENT, "image=%zu: there are %zu images, 0 to %zu", s->image, n, n - 1), NULL;
-    ln_trace *const trace = ln_trace_new(s->model, s->images, s->image, 1, false, error);
+    size_t       place;
+    if (!find_image(s, &place, error)) return NULL;
+    ln_trace *const trace = ln_trace_new(s->model, s->images, place, 1, false, error);
     if (!trace) return NULL;
     pool      owner = {0};
     canvas   *c = canvas_new(LEFT + NAMES + MAPS * (SIDE + GAP) + LEFT, CHART_HEAD + 30 + (double)(n_rows * ROW), svg);
-    const int label = ln_data_label(s->images, s->image);
-    chart_heading(c, pool_format(&owner, "Image %zu on its way through the network", s->image),
+    const int label = ln_data_label(s->images, place);
+    chart_heading(c, pool_format(&owner, "%s on its way through the network", image_words(s, place, &owner)),
                   pool_format(&owner, "%s · %s%s%s%s", subject_name(s), s->said, label >= 0 ? " · label " : "",
                               label >= 0 ? class_name(s->model, (size_t)label, &owner) : "",
                               n_rows <= n_layers ? pool_format(&owner, " · the first %zu layers", n_rows - 1) : ""));
     two_sided_key(c, LEFT, CHART_HEAD + 8,
                   "negative (blue), 0 (white), positive (orange), each layer by its own scale ±");
-    if (!draw_layers(c, s, trace, n_rows, error)) {
+    if (!draw_layers(c, s, trace, place, n_rows, error)) {
         canvas_free(c);
         c = NULL;
     }

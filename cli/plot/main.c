@@ -138,7 +138,7 @@ static int plot_pictures(const arguments *a, const char *what) {
     if (all && a->n_words > 1) return say_usage(a->verb, "one word too many, '%s': what=all takes a run", a->words[1]);
     if (!all && !check_out(a->verb, out, &svg)) return STATUS_USAGE;
     if (refuse_sweep(a)) return STATUS_USAGE;
-    subject s = {.context = open_context(0), .image = image};
+    subject s = {.context = open_context(0), .image = argument(a, "image") ? &image : NULL};
     if (!s.context) return STATUS_FAILED;
     ln_context *const context = s.context;
     const char *const images = a->n_words > 1 ? a->words[1] : NULL;

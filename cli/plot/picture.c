@@ -24,6 +24,29 @@ const picture *picture_find(const char *what) {
 
 const char *subject_name(const subject *s) { return s->run ? s->run : s->weights; }
 
+const char *subject_image(const subject *s, size_t i, pool *owner) {
+    const char *const name = ln_data_image_name(s->images, i), *const slash = name ? strrchr(name, '/') : NULL;
+    return name ? slash ? slash + 1 : name : pool_format(owner, "no. %zu", ln_data_image_number(s->images, i));
+}
+
+/* Images drawn and known sets, which are no files, have two parts; of files some. */
+static const char *part_of_set(const subject *s, const char *name, const char *part, pool *owner) {
+    const char *const bare = pool_copy(owner, name, images_folder_length(name));
+    const bool        parts = access(bare, F_OK) != 0 || ln_data_has_test(s->context, bare);
+    return parts ? pool_format(owner, "%s:%s", bare, part) : name;
+}
+
+const char *subject_numbers(const subject *s, pool *owner) {
+    const size_t n = ln_data_describe(s->images).n;
+    bool         are_places = true;
+    for (size_t i = 0; i < n; i++) are_places = are_places && ln_data_image_number(s->images, i) == i;
+    if (are_places || ln_data_image_name(s->images, 0)) return NULL;
+    if (!s->run || s->opened) return s->said;
+    const char *const name = s->recipe.item[KEY_data_name].text, *const test = s->recipe.item[KEY_data_test].text;
+    if (s->images != s->data.test) return part_of_set(s, name, "train", owner);
+    return strcmp(test, "auto") == 0 ? part_of_set(s, name, "test", owner) : test;
+}
+
 /* runs/1/ and runs/1 are one. */
 static const char *without_slash(pool *owner, const char *path) {
     size_t n = strlen(path);

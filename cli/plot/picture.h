@@ -21,7 +21,7 @@ typedef struct subject {
     const char *said;     /* "test images", or IMAGES as given */
     const char *set;      /* "test", "validation", "training", or NULL: of IMAGES */
     ln_model   *model;
-    size_t      image;    /* image=N */
+    const size_t *image;  /* image=N, its number in the set that it is from; NULL: the first */
 } subject;
 
 /* Opens a run's folder or a file of weights, with images (may be NULL). False on error; subject_close it in any
@@ -30,6 +30,11 @@ bool subject_open(subject *s, const char *path, const char *images, ln_error *er
 void subject_close(subject *s);
 /* "runs/1" or the weights' name. */
 const char *subject_name(const subject *s);
+/* What people call image i of the images: "IMG_1.png" where they are files, else "no. 7", its number in its set. */
+const char *subject_image(const subject *s, size_t i, pool *owner);
+/* The set that has these numbers, as predict takes it ("mnist:train"), where they are not the images' places: of some
+ * rows or classes, or of a part that was split off. NULL: they are, or nobody sees them. */
+const char *subject_numbers(const subject *s, pool *owner);
 
 typedef struct picture {
     const char *what;    /* "confusion" */

@@ -67,19 +67,30 @@ static double draw_words(canvas *c, const subject *s, const mistake *m, double x
     return y + (two ? LINE : 0) + 17;
 }
 
+/* "98.7 %  (no. 7)"; the name of a file has a line of its own. */
+static void draw_caption(canvas *c, const subject *s, const mistake *m, double x, double y) {
+    pool              owner = {0};
+    const font        small = {.size = 11, .color = COLOR_DIM, .anchor = ANCHOR_MIDDLE};
+    const double      percent = 100 * (double)m->probability;
+    const char *const image = subject_image(s, m->image, &owner);
+    const bool        named = ln_data_image_name(s->images, m->image);
+    canvas_text(c, x, y, small, pool_format(&owner, named ? "%.1f %%" : "%.1f %%  (%s)", percent, image));
+    if (named) canvas_text_within(c, x, y + LINE, small, CELL_W - 4, image);
+    pool_free(&owner);
+}
+
 static void draw_mistake(canvas *c, const subject *s, const mistake *m, double x, double y, bool two) {
     const ln_data_info info = ln_data_describe(s->images);
     uint32_t *const    pixels = take(info.h * info.w, sizeof *pixels);
     pool               owner = {0};
     const double       longer = (double)(info.h > info.w ? info.h : info.w);
     const double       w = SIDE * (double)info.w / longer, h = SIDE * (double)info.h / longer;
-    const font         small = {.size = 11, .color = COLOR_DIM, .anchor = ANCHOR_MIDDLE};
-    canvas_begin(c, "wrong", pool_format(&owner, "image %zu", m->image));
+    const char *const  name = ln_data_image_name(s->images, m->image);
+    const size_t       number = ln_data_image_number(s->images, m->image);
+    canvas_begin(c, "wrong", name ? name : pool_format(&owner, "image %zu", number));
     image_pixels(s->images, m->image, pixels);
     canvas_image(c, (box){x + (CELL_W - w) / 2, y + (SIDE - h) / 2, w, h}, pixels, info.w, info.h, false);
-    const double below = draw_words(c, s, m, x + CELL_W / 2.0, y + SIDE + 13, two);
-    canvas_text(c, x + CELL_W / 2.0, below, small,
-                pool_format(&owner, "%.1f %%  (no. %zu)", 100 * (double)m->probability, m->image));
+    draw_caption(c, s, m, x + CELL_W / 2.0, draw_words(c, s, m, x + CELL_W / 2.0, y + SIDE + 13, two));
     canvas_end(c);
     free(pixels);
     pool_free(&owner);
@@ -95,12 +106,14 @@ static canvas *draw(const subject *s, bool svg, ln_error *error) {
     if (ln_predict(s->model, s->images, 64, NULL, probabilities, error) == LN_OK) {
         const size_t kept = find(s, probabilities, list, &n_wrong), rows = (kept + COLUMNS - 1) / COLUMNS;
         const bool   two = need_two_lines(s, list, kept);
-        const double cell_h = CELL_H + (two ? LINE : 0);
+        const double cell_h = CELL_H + (two ? LINE : 0) + (ln_data_image_name(s->images, 0) ? LINE : 0);
+        const char  *numbers = kept ? subject_numbers(s, &owner) : NULL;
         c = canvas_new(2 * LEFT + COLUMNS * (CELL_W + GAP) - GAP, CHART_HEAD + 14 + cell_h * (double)rows, svg);
         chart_heading(c, "Wrong answers, the surest first",
-                      pool_format(&owner, "%s · %zu of %s %s are wrong%s", subject_name(s), n_wrong,
+                      pool_format(&owner, "%s · %zu of %s %s are wrong%s%s", subject_name(s), n_wrong,
                                   text_count(&owner, n), s->said,
-                                  kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : ""));
+                                  kept < n_wrong ? pool_format(&owner, "; the first %zu", kept) : "",
+                                  numbers ? pool_format(&owner, "; numbers of %s", numbers) : ""));
         for (size_t i = 0; i < kept; i++)
             draw_mistake(c, s, &list[i], LEFT + (double)(i % COLUMNS * (CELL_W + GAP)),
                          CHART_HEAD + 10 + (double)(i - i % COLUMNS) / COLUMNS * cell_h, two);

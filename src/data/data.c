@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int count_classes(const uint8_t *labels, size_t n) {
@@ -38,16 +39,19 @@ static ln_status check_parts(const char *who, const ln_data_parts *p, size_t *im
     return LN_OK;
 }
 
-/* Pointers and texts in one piece of memory. */
-static char **copy_names(ln_context *context, const char *const *names, size_t n) {
-    size_t n_bytes = n * sizeof(char *);
-    for (size_t i = 0; i < n; i++) n_bytes += strlen(names[i]) + 1;
-    char **const copy = ln_allocate(context, n_bytes);
+/* Pointers and texts in one piece of memory; below stands before each. NULL (names may be, too) has no copy. */
+static char **copy_names(ln_context *context, const char *below, const char *const *names, size_t n) {
+    const size_t n_below = below ? strlen(below) : 0;
+    size_t       n_bytes = n * sizeof(char *);
+    for (size_t i = 0; names && i < n; i++) n_bytes += n_below + strlen(names[i]) + 1;
+    char **const copy = names ? ln_allocate(context, n_bytes) : NULL;
     if (!copy) return NULL;
     char *text = (char *)(copy + n);
     for (size_t i = 0; i < n; i++) {
-        copy[i] = strcpy(text, names[i]);
-        text += strlen(names[i]) + 1;
+        const size_t size = n_below + strlen(names[i]) + 1;
+        copy[i] = text;
+        snprintf(text, size, "%s%s", below ? below : "", names[i]);
+        text += size;
     }
     return copy;
 }
@@ -57,11 +61,13 @@ ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *
     if (check_parts(who, parts, &image_bytes, error) != LN_OK) return NULL;
     ln_data  *data = ln_allocate_zeroed(context, sizeof *data);
     ln_store *store = ln_allocate_zeroed(context, sizeof *store);
-    char    **names = parts->class_name ? copy_names(context, parts->class_name, (size_t)parts->n_classes) : NULL;
-    if (!data || !store || (parts->class_name && !names)) {
+    char    **classes = copy_names(context, NULL, parts->class_name, (size_t)parts->n_classes);
+    char    **images = copy_names(context, parts->below, parts->image_name, parts->n);
+    if (!data || !store || (parts->class_name && !classes) || (parts->image_name && !images)) {
         ln_release(context, data);
         ln_release(context, store);
-        ln_release(context, names);
+        ln_release(context, classes);
+        ln_release(context, images);
         ln_fail_memory(error, who, sizeof *data + sizeof *store);
         return NULL;
     }
@@ -77,7 +83,8 @@ ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *
                         .pixels = parts->pixels,
                         .labels = parts->labels,
                         .n_classes = counted > parts->n_classes ? counted : parts->n_classes,
-                        .class_name = names};
+                        .class_name = classes,
+                        .image_name = images};
     if (parts->own) {
         store->own_pixels = (void *)(uintptr_t)parts->pixels;
         store->own_labels = (void *)(uintptr_t)parts->labels;
@@ -108,6 +115,7 @@ void ln_data_free(ln_data *data) {
     ln_release(context, store->own_pixels);
     ln_release(context, store->own_labels);
     ln_release(context, store->class_name);
+    ln_release(context, store->image_name);
     ln_release(context, store);
 }
 
@@ -150,6 +158,12 @@ const char *ln_data_class_name(const ln_data *data, int i) {
     const int label = ln_data_class(data, i);
     return data->store->class_name && i >= 0 && label < data->store->n_classes ? data->store->class_name[label] : NULL;
 }
+
+const char *ln_data_image_name(const ln_data *data, size_t i) {
+    return data->store->image_name ? data->store->image_name[ln_data_number(data, i)] : NULL;
+}
+
+size_t ln_data_image_number(const ln_data *data, size_t i) { return ln_data_number(data, i); }
 
 /* Draws exactly n_taken of data's images into taken and the others into kept, both in data's order: Knuth's selection
  * sampling (The Art of Computer Programming, 3.4.2, algorithm S). */

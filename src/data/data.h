@@ -19,6 +19,7 @@ typedef struct ln_store {
     const uint8_t *labels;       /* NULL: none */
     int            n_classes;    /* largest label + 1, or more when the format says so; 0 without labels */
     char         **class_name;   /* n_classes pointers, and behind them the texts; NULL: the format has none */
+    char         **image_name;   /* n, likewise */
     void          *own_pixels;   /* released with the last view; NULL: the caller's */
     void          *own_labels;
 } ln_store;
@@ -40,6 +41,8 @@ typedef struct ln_data_parts {
     size_t         n, c, h, w;
     int            n_classes; /* at least; 0: count them */
     const char *const *class_name; /* n_classes names, copied, where no label is larger; NULL: none */
+    const char *const *image_name; /* n names, copied; NULL: none */
+    const char        *below;      /* what stands before each of them ("train/"); NULL: nothing */
 } ln_data_parts;
 
 ln_data *ln_data_new(ln_context *context, const char *who, const ln_data_parts *parts, ln_error *error);

@@ -4,6 +4,7 @@
 #include "data/picture.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,18 @@ static int by_name(const void *a, const void *b) {
 
 static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
 
+/* Is a file called as pictures that are read here are? */
+static bool named_picture(const char *name) {
+    static const char *const ends[] = {".png", ".jpg", ".jpeg", ".pgm", ".ppm"};
+    const char *const        dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
+        if (strcasecmp(dot, ends[i]) == 0) return true;
+    return false;
+}
+
 /* What is in path/below: its folders, or all else (and folders once more, as others: their names end in '/'), called
- * below/NAME and sorted behind what is there. */
+ * below/NAME and sorted behind what is there. What cannot be looked at is told when it is to be read; a link to nothing
+ * that is not named as a picture is one of the others. */
 static ln_status list_folder(const ln_folder *f, const char *below, bool folders, uint8_t label, ln_folder_list *to,
                              ln_error *error) {
     char path[PATH_MAX], name[PATH_MAX];
@@ -56,14 +67,11 @@ static ln_status list_folder(const ln_folder *f, const char *below, bool folders
     const size_t first = to->n;
     ln_status    status = LN_OK;
     for (const struct dirent *d; status == LN_OK && (d = readdir(dir));) {
-        struct stat st;
+        struct stat st = {0};
         if (d->d_name[0] == '.') continue;
         snprintf(name, sizeof name, "%s%s%s", below, *below ? "/" : "", d->d_name);
-        if (fstatat(dirfd(dir), d->d_name, &st, 0)) {
-            snprintf(path, sizeof path, "%.3000s/%.1000s", f->path, name);
-            status = ln_fail_io(error, "read", path);
-            break;
-        }
+        const bool known = fstatat(dirfd(dir), d->d_name, &st, 0) == 0;
+        const bool gone = !known && (errno == ENOENT || errno == ELOOP);
         const bool is_folder = S_ISDIR(st.st_mode);
         if (is_folder && !folders) strncat(name, "/", sizeof name - strlen(name) - 1);
         const ln_folder_file e = {.name = name,
@@ -72,7 +80,7 @@ static ln_status list_folder(const ln_folder *f, const char *below, bool folders
                                   .modified = nanoseconds(st.st_mtim),
                                   .changed = nanoseconds(st.st_ctim),
                                   .n_bytes = S_ISREG(st.st_mode) ? (size_t)st.st_size : 0,
-                                  .other = !S_ISREG(st.st_mode)};
+                                  .other = known ? !S_ISREG(st.st_mode) : gone && !named_picture(name)};
         if (is_folder || !folders) status = append(f->context, to, &e, error);
     }
     closedir(dir);
@@ -81,15 +89,6 @@ static ln_status list_folder(const ln_folder *f, const char *below, bool folders
 }
 
 /* ---------------------------------------------------------------- pictures */
-
-/* Is a file called as pictures that are read here are? */
-static bool named_picture(const char *name) {
-    static const char *const ends[] = {".png", ".jpg", ".jpeg", ".pgm", ".ppm"};
-    const char *const        dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (strcasecmp(dot, ends[i]) == 0) return true;
-    return false;
-}
 
 /* A file of another name is a picture if it begins as one. What cannot be opened is told when it is to be read. */
 static bool begins_as_picture(const char *path) {
@@ -101,20 +100,15 @@ static bool begins_as_picture(const char *path) {
     return n > 0 && ln_picture_known(head, (size_t)n);
 }
 
-/* What is too long to be read is a mistake where it is named as a picture, and another file else. */
-static ln_status find_others(const ln_folder *f, ln_error *error) {
+/* What is too long to be read is a picture where it is named so, which is told then, and another file else. */
+static void find_others(const ln_folder *f) {
     char path[PATH_MAX];
     for (size_t i = 0; i < f->pictures.n; i++) {
         ln_folder_file *const e = &f->pictures.file[i];
-        const bool            named = named_picture(e->name), large = e->n_bytes > LN_PICTURE_MAX_FILE;
-        if (e->other || (named && !large)) continue;
+        if (e->other || named_picture(e->name)) continue;
         ln_folder_path(f, i, path);
-        if (named)
-            return ln_fail(error, LN_E_UNSUPPORTED, "%s: %zu bytes, but a picture may have %d: make it smaller", path,
-                           e->n_bytes, LN_PICTURE_MAX_FILE);
-        e->other = large || !begins_as_picture(path);
+        e->other = e->n_bytes > LN_PICTURE_MAX_FILE || !begins_as_picture(path);
     }
-    return LN_OK;
 }
 
 void ln_folder_path(const ln_folder *f, size_t i, char path[PATH_MAX]) {
@@ -182,9 +176,9 @@ ln_status ln_folder_find(ln_folder *f, ln_error *error) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     f->listed = nanoseconds(now);
-    ln_status status = list_classes(f, error);
-    if (status == LN_OK) status = find_others(f, error);
+    const ln_status status = list_classes(f, error);
     if (status != LN_OK) return status;
+    find_others(f);
     drop_others(f);
     return check_classes(f, error);
 }

@@ -37,10 +37,13 @@ static ln_status check_size(const char *name, size_t h, size_t w, ln_error *erro
 
 ln_status ln_picture_header(const char *name, const void *bytes, size_t n_bytes, ln_picture *picture, ln_error *error) {
     const ln_picture_kind *const kind = kind_of(bytes, n_bytes);
+    if (n_bytes == 0)
+        return ln_fail(error, LN_E_FORMAT, "%s: an empty file, but a PNG, JPEG, PGM or PPM picture was wanted", name);
     if (!kind)
-        return ln_fail(error, LN_E_FORMAT,
-                       "%s: %s, but only PNG, JPEG, PGM and PPM pictures are read: convert it to PNG", name,
-                       n_bytes == 0 ? "an empty file" : "not a picture that is known here");
+        return ln_fail(error, LN_E_UNSUPPORTED,
+                       "%s: not a picture that is known here, but only PNG, JPEG, PGM and PPM pictures are read: "
+                       "convert it to PNG",
+                       name);
     const ln_status status = kind->header(name, bytes, n_bytes, picture, error);
     return status == LN_OK ? check_size(name, picture->h, picture->w, error) : status;
 }

@@ -59,7 +59,8 @@ ln_status ln_data_prepare(ln_data **data, const char *name, const ln_reading *r,
                             .h = r->h ? r->h : s->h,
                             .w = r->h ? r->w : s->w,
                             .n_classes = s->n_classes,
-                            .class_name = (const char *const *)s->class_name};
+                            .class_name = (const char *const *)s->class_name,
+                            .image_name = (const char *const *)s->image_name};
     size_t         count = 0;
     const bool     fits = ln_multiply(parts.c * parts.h * parts.w, parts.n, &count);
     void          *pixels;
