@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_IMAGES = 1000000000, MAX_BEST = 1000 };
 
@@ -126,12 +127,22 @@ static bool is_one_of(const arguments *a, const char *key, const char *yes, cons
     return say_usage(a->verb, "%s=%s: must be %s or %s", key, value, yes, no), false;
 }
 
+/* Would out= replace what is asked about, or who is asked? */
+static bool spares_inputs(const prediction *p, const arguments *a) {
+    struct stat to, from;
+    if (!p->out || stat(p->out, &to) != 0 || !S_ISREG(to.st_mode)) return true;
+    for (size_t i = 0; i < a->n_words; i++)
+        if (stat(a->words[i], &from) == 0 && from.st_dev == to.st_dev && from.st_ino == to.st_ino)
+            return say_usage(a->verb, "out=%s: this would replace %s: name another file", p->out, a->words[i]), false;
+    return true;
+}
+
 static bool read_arguments(prediction *p, const arguments *a) {
     p->save = argument(a, "save");
     if (p->save && !*p->save) return say_usage(a->verb, "save=: the folder for what the network saw"), false;
     p->shows = has_flag(a, "--show");
     p->lines = has_flag(a, "--json");
-    if (!read_format(p, a) || !is_one_of(a, "invert", "true", "false", &p->inverted) ||
+    if (!read_format(p, a) || !spares_inputs(p, a) || !is_one_of(a, "invert", "true", "false", &p->inverted) ||
         !is_one_of(a, "prepare", "mnist", "none", &p->prepares) || !is_one_of(a, "by", "vote", "average", &p->votes))
         return false;
     if (p->prepares && p->inverted)
@@ -184,7 +195,8 @@ static int run(const arguments *a) {
     "                 such as photo7_4.png; the folder must be new or empty\n"                    \
     "  out=NAME       writes a table for a name that ends in .csv; for one in .jsonl a line of\n" \
     "                 JSON an image; for one in .npz the arrays logits, probabilities, labels\n"  \
-    "                 (0 for the first of class_names) and, where it is known, truth\n"           \
+    "                 (0 for the first of class_names), numbers of the images and, where it\n"    \
+    "                 is known, truth\n"                                                          \
     "  format=kaggle  the table as Kaggle takes it: ImageId (from 1), Label\n"
 
 const verb verb_predict = {

@@ -53,7 +53,8 @@ typedef struct prediction {
     size_t           first, image; /* SIZE_MAX: not given */
     size_t           n_best;
     bool             inverted, prepares, shows, lines;
-    size_t           n_asked, n_unread, n_inverted; /* pictures: all, those that could not be read, … */
+    size_t           n_pictures; /* that were named so far, by themselves or by their folders: the next one's number */
+    size_t           n_asked, n_unread, n_inverted; /* of these: asked about, those that could not be read, … */
     const char      *first_inverted;
     bool             spooled;    /* standard input is looked at */
     bool             usage;      /* after an error: no images can have the name that was given */

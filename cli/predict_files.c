@@ -19,6 +19,10 @@ static bool skip(prediction *p, ln_error *error) {
     return true;
 }
 
+static bool stop(size_t n_done, size_t n, ln_error *error) {
+    return fill_error(error, LN_E_INTERRUPTED, "stopped: %zu of %zu pictures were looked at", n_done, n);
+}
+
 /* Where grey images may lie the other way round than those of the training, and nothing tells which way those did. */
 static bool minds_inverted(const prediction *p) {
     const ln_reading r = ln_model_reading(p->model);
@@ -195,7 +199,7 @@ static bool read_photos(prediction *p, photos *list, size_t from, size_t end, ln
     list->labels = pool_take(&p->owner, end - from);
     list->number = pool_take(&p->owner, (end - from) * sizeof *list->number);
     for (size_t i = from; i < end; i++) {
-        work_show(NULL, "reading photos", i - from, end - from);
+        if (!work_show(NULL, "reading photos", i - from, end - from)) return stop(i - from, end - from, error);
         p->n_asked++;
         ln_data *const photo = open_picture(p, list->path[i], list->path[i], error);
         if (!photo && !skip(p, error)) return false;
@@ -203,7 +207,7 @@ static bool read_photos(prediction *p, photos *list, size_t from, size_t end, ln
         const size_t at = list->n++;
         memcpy(list->pixels + at * h * w, ln_data_image(photo, 0), h * w);
         list->labels[at] = 0;
-        list->number[at] = i;
+        list->number[at] = p->n_pictures + i;
         list->path[at] = list->path[i];
         list->truth[at] = list->truth[i];
         ln_data_free(photo);
@@ -219,7 +223,9 @@ static bool predict_photos(prediction *p, const char *name, const char *const *f
     if (list.n == 0)
         return fill_error(error, LN_E_ARGUMENT, "%.200s: no picture in it, nor in its folders: give another folder",
                           name);
+    const size_t n_all = list.n;
     if (!choose(p, name, list.n, &from, &end, error) || !read_photos(p, &list, from, end, error)) return false;
+    p->n_pictures += n_all;
     if (list.n == 0) return true;
     ln_data *const data =
         ln_data_from_bytes(p->context, list.pixels, list.labels, list.n, 1, list.side, list.side, error);
@@ -229,32 +235,44 @@ static bool predict_photos(prediction *p, const char *name, const char *const *f
     return good;
 }
 
-/* Standard input as a file, since sets are looked at before they are read; NULL: it could not be kept. */
-static const char *spool(prediction *p, ln_error *error) {
+/* All of standard input into file. False: errno says why not. */
+static bool keep_input(int file) {
+    char bytes[1 << 16];
+    for (ssize_t n; (n = read(STDIN_FILENO, bytes, sizeof bytes)) != 0;) {
+        if (n < 0 && errno != EINTR) return false;
+        for (ssize_t done = 0, m; done<n; done += m> 0 ? m : 0)
+            if ((m = write(file, bytes + done, (size_t)(n - done))) < 0 && errno != EINTR) return false;
+    }
+    return lseek(file, 0, SEEK_SET) == 0;
+}
+
+/* Makes standard input a file, since sets are looked at before they are read. Nobody else sees it, and nothing is left
+ * of it, however this ends. */
+static bool spool(prediction *p, ln_error *error) {
     const char *const folder = getenv("TMPDIR");
     char *const       path = pool_format(&p->owner, "%s/linnet-XXXXXX", folder && *folder ? folder : "/tmp");
     const int         file = mkstemp(path);
-    char              bytes[1 << 16];
-    ssize_t           n = file < 0 ? -1 : 1;
-    while (n > 0 && (n = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
-        if (write(file, bytes, (size_t)n) != n) n = -1;
-    if (n == 0 && close(file) == 0) return path;
-    fill_error(error, LN_E_IO, "standard input cannot be kept in %.200s: %s", path, strerror(errno));
     if (file >= 0) unlink(path);
-    return NULL;
+    const bool good = file >= 0 && keep_input(file) && dup2(file, STDIN_FILENO) == STDIN_FILENO;
+    if (!good)
+        fill_error(error, LN_E_IO, "standard input cannot be kept in %.200s: %s", folder && *folder ? folder : "/tmp",
+                   strerror(errno));
+    if (file >= 0) close(file);
+    return good;
 }
 
 /* A picture, or those of a folder. */
 static bool predict_pictures(prediction *p, const char *name, const char *const *pictures, size_t n, ln_error *error) {
-    const size_t before = p->n_asked;
+    const size_t before = p->n_pictures;
+    const bool   shows = !isatty(STDOUT_FILENO); /* there the lines themselves are a sign */
     size_t       from, end;
     if (!choose(p, name, n, &from, &end, error)) return false;
     for (size_t i = from; i < end; i++) {
-        if (!isatty(STDOUT_FILENO)) /* there the lines themselves are a sign */
-            work_show(NULL, "predicting", i - from, end - from);
+        if (shows && !work_show(NULL, "predicting", i - from, end - from)) return stop(i - from, end - from, error);
         if (!predict_picture(p, pictures[i], pictures[i], before + i, error)) return false;
     }
-    work_show(NULL, "predicting", end - from, end - from);
+    if (shows) work_show(NULL, "predicting", end - from, end - from);
+    p->n_pictures += n;
     return true;
 }
 
@@ -262,7 +280,7 @@ static bool predict_named(prediction *p, const char *name, const char *called, l
     const char **names;
     size_t       from, end;
     if (images_is_picture(name))
-        return choose(p, called, 1, &from, &end, error) && predict_picture(p, name, called, p->n_asked, error);
+        return choose(p, called, 1, &from, &end, error) && predict_picture(p, name, called, p->n_pictures++, error);
     size_t n = images_in_folder(name, &names, &p->owner);
     if (n) return predict_pictures(p, name, names, n, error);
     if (!p->prepares) return predict_set(p, name, error);
@@ -274,11 +292,10 @@ static bool predict_named(prediction *p, const char *name, const char *called, l
 }
 
 static bool predict_input(prediction *p, ln_error *error) {
-    const char *const path = spool(p, error);
+    if (!spool(p, error)) return false;
     p->spooled = true;
-    const bool good = path && predict_named(p, path, "-", error);
+    const bool good = predict_named(p, "/dev/stdin", "-", error);
     p->spooled = false;
-    if (path) unlink(path);
     return good;
 }
 

@@ -87,15 +87,23 @@ static void write_csv(const answers *a, const ln_model *model, text *to) {
     text_add(to, "\n");
 }
 
-static void write_kaggle(const answers *a, const ln_model *model, text *to) {
+/* Kaggle counts from 1. Images that could not be read leave gaps. */
+static bool write_kaggle(const answers *a, const ln_model *model, text *to, ln_error *error) {
     pool owner = {0};
+    for (size_t i = 1; i < a->n; i++)
+        if (a->number[i] <= a->number[i - 1])
+            return fill_error(
+                error, LN_E_ARGUMENT,
+                "format=kaggle: two images have the ImageId %zu, as more than one set was given: give one",
+                a->number[i] + 1);
     text_add(to, "ImageId,Label\n");
     for (size_t i = 0; i < a->n; i++) {
-        text_add(to, "%zu,", i + 1);
+        text_add(to, "%zu,", a->number[i] + 1);
         add_field(to, class_name(model, (size_t)a->labels[i], &owner));
         text_add(to, "\n");
     }
     pool_free(&owner);
+    return true;
 }
 
 /* ---------------------------------------------------------------- JSON lines */
@@ -132,12 +140,15 @@ static bool write_npz(const answers *a, const ln_model *model, ln_context *conte
     pool               owner = {0};
     const char **const names = pool_take(&owner, a->n_classes * sizeof *names);
     for (size_t k = 0; k < a->n_classes; k++) names[k] = class_name(model, k, &owner);
-    ln_array arrays[5] = {{.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
+    int64_t *const numbers = pool_take(&owner, a->n * sizeof *numbers);
+    for (size_t i = 0; i < a->n; i++) numbers[i] = (int64_t)a->number[i];
+    ln_array arrays[6] = {{.name = "logits", .n = a->n, .k = a->k, .floats = a->logits},
                           {.name = "probabilities", .n = a->n, .k = a->n_classes, .floats = a->probabilities},
                           {.name = "labels", .n = a->n, .k = 1, .integers = a->labels},
-                          {.name = "class_names", .n = a->n_classes, .texts = names}};
-    if (a->n_labelled) arrays[4] = (ln_array){.name = "truth", .n = a->n, .k = 1, .integers = a->truth};
-    const bool good = ln_npz_write(context, path, arrays, a->n_labelled ? 5 : 4, error) == LN_OK;
+                          {.name = "class_names", .n = a->n_classes, .texts = names},
+                          {.name = "numbers", .n = a->n, .k = 1, .integers = numbers}};
+    if (a->n_labelled) arrays[5] = (ln_array){.name = "truth", .n = a->n, .k = 1, .integers = a->truth};
+    const bool good = ln_npz_write(context, path, arrays, a->n_labelled ? 6 : 5, error) == LN_OK;
     pool_free(&owner);
     return good;
 }
@@ -148,7 +159,9 @@ bool answers_write(const answers *a, const ln_model *model, ln_context *context,
     switch (format) {
     case ANSWERS_NPZ: return write_npz(a, model, context, path, error);
     case ANSWERS_CSV: write_csv(a, model, &out); break;
-    case ANSWERS_KAGGLE: write_kaggle(a, model, &out); break;
+    case ANSWERS_KAGGLE:
+        if (!write_kaggle(a, model, &out, error)) return false;
+        break;
     case ANSWERS_LINES:
         for (size_t i = 0; i < a->n; i++) answers_line(a, model, i, n_best, &out);
     }

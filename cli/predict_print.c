@@ -87,7 +87,7 @@ void predict_print_rows(prediction *p, size_t from) {
     table_add(&t, "%s", "");
     for (size_t i = from; i < a->n; i++) {
         table_add(&t, "%zu", a->number[i]);
-        if (files) table_add(&t, "%s", a->files[i] ? a->files[i] : "");
+        if (files) table_add(&t, "%s", a->files[i] ? text_plain(&owner, a->files[i]) : "");
         table_add(&t, "%s", predict_said(p, i, &owner));
         table_add(&t, "%.2f %%", percent(a, i));
         if (p->n_best > 1) table_add(&t, "%s", others(p, i, &owner));
@@ -110,8 +110,8 @@ void predict_print_picture(prediction *p, const char *path) {
     const size_t i = p->answers.n - 1;
     pool         owner = {0};
     const char  *more = p->n_best > 1 ? others(p, i, &owner) : "";
-    printf("%s: %s (%.2f %%)%s%s\n", path, predict_said(p, i, &owner), percent(&p->answers, i), *more ? "; or " : "",
-           more);
+    printf("%s: %s (%.2f %%)%s%s\n", text_plain(&owner, path), predict_said(p, i, &owner), percent(&p->answers, i),
+           *more ? "; or " : "", more);
     pool_free(&owner);
 }
 

@@ -121,6 +121,14 @@ void text_make_utf8(char *bytes) {
     }
 }
 
+const char *text_plain(pool *owner, const char *words) {
+    char *const copy = pool_copy(owner, words, strlen(words));
+    text_make_utf8(copy);
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+    return copy;
+}
+
 size_t text_character(const char *bytes, unsigned *point) {
     const unsigned char *s = (const unsigned char *)bytes;
     const size_t         n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0x80 ? 2 : 1;

@@ -29,6 +29,8 @@ void *take(size_t n, size_t size);
 bool text_is_utf8(const char *bytes, size_t n);
 /* Makes UTF-8 of it, for names of files may hold anything: '?' in place of each byte that belongs to no character. */
 void text_make_utf8(char *bytes);
+/* The same, and '?' for control characters: what may stand in a line or a picture. */
+const char *text_plain(pool *owner, const char *words);
 /* The code point at bytes, which must be UTF-8, and how many bytes it has. */
 size_t text_character(const char *bytes, unsigned *point);
 /* Columns on a terminal, counting every character as one. */

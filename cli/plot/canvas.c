@@ -39,18 +39,9 @@ void text_add_base64(text *to, const unsigned char *bytes, size_t n) {
     }
 }
 
-/* UTF-8 without control characters, for file names may hold anything. */
-static char *clean(pool *owner, const char *words) {
-    char *const copy = pool_copy(owner, words, strlen(words));
-    text_make_utf8(copy);
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
-    return copy;
-}
-
 void text_add_escaped(text *to, const char *words) {
     pool owner = {0};
-    for (const char *s = clean(&owner, words); *s; s++) switch (*s) {
+    for (const char *s = text_plain(&owner, words); *s; s++) switch (*s) {
         case '&': text_add(to, "&amp;"); break;
         case '<': text_add(to, "&lt;"); break;
         case '>': text_add(to, "&gt;"); break;
@@ -204,7 +195,7 @@ double canvas_text_width(canvas *c, font f, const char *words) {
     pool                 owner = {0};
     cairo_text_extents_t e;
     set_font(c, f);
-    cairo_text_extents(c->cairo, clean(&owner, words), &e);
+    cairo_text_extents(c->cairo, text_plain(&owner, words), &e);
     pool_free(&owner);
     return e.x_advance;
 }
@@ -234,14 +225,14 @@ void canvas_text(canvas *c, double x, double y, font f, const char *words) {
     if (f.upright) cairo_rotate(c->cairo, -M_PI / 2);
     set_color(c, f.color);
     cairo_move_to(c->cairo, f.anchor == ANCHOR_START ? 0 : f.anchor == ANCHOR_MIDDLE ? -width / 2 : -width, drop);
-    cairo_show_text(c->cairo, clean(&owner, words));
+    cairo_show_text(c->cairo, text_plain(&owner, words));
     cairo_restore(c->cairo);
     pool_free(&owner);
 }
 
 void canvas_text_within(canvas *c, double x, double y, font f, double most, const char *words) {
     pool              owner = {0};
-    const char *const whole = clean(&owner, words), *shown = whole;
+    const char *const whole = text_plain(&owner, words), *shown = whole;
     for (size_t n = text_width(whole); n > 1 && canvas_text_width(c, f, shown) > most; n--)
         shown = text_within(&owner, whole, n - 1, "…");
     canvas_text(c, x, y, f, shown);
