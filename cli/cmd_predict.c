@@ -207,6 +207,7 @@ const verb verb_predict = {
             "label is known. FILE is a picture (PNG, JPEG, PGM, PPM), a folder of pictures, a\n"
             "set, such as mnist:test, or - for standard input; linnet help images says more.\n"
             "Pictures that cannot be read are named, the others predicted; exit status is 1.\n"
+            "In folders of classes, which are sets, all must be readable.\n"
             "\n" OPTIONS "\n"
             "  linnet predict runs/1/weights/last.safetensors seven.png\n"
             "  linnet predict runs/1/weights/last.safetensors photo.png prepare=mnist --show\n"
