@@ -102,6 +102,17 @@ size_t file_head(const char *path, unsigned char *bytes, size_t n) {
     return n_read;
 }
 
+bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+const char *without_slash(pool *owner, const char *path) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    return pool_copy(owner, path, n);
+}
+
 bool ends_in(const char *path, const char *end) {
     const size_t n = strlen(path), m = strlen(end);
     return n > m && strcmp(path + n - m, end) == 0;
@@ -134,13 +145,11 @@ ln_model *load_weights(ln_context *context, const char *path, ln_error *error) {
 
 const char *run_of_weights(pool *owner, const char *path) {
     static const char folder[] = "weights";
-    size_t            n = strlen(path), m = sizeof folder - 1;
     const char *const slash = strrchr(path, '/');
-    if (has_weights(path)) {
-        while (n > 1 && path[n - 1] == '/') n--;
-        return pool_copy(owner, path, n);
-    }
-    for (n = slash ? (size_t)(slash - path) : 0; n > 1 && path[n - 1] == '/';) n--;
+    const size_t      m = sizeof folder - 1;
+    size_t            n = slash ? (size_t)(slash - path) : 0;
+    if (has_weights(path)) return without_slash(owner, path);
+    while (n > 1 && path[n - 1] == '/') n--;
     if (n < m || memcmp(path + n - m, folder, m) != 0 || (n > m && path[n - m - 1] != '/')) return NULL;
     const char *const run = n > m + 1 ? pool_copy(owner, path, n - m - 1) : n > m ? "/" : ".";
     return access(pool_format(owner, "%s/recipe.yaml", run), F_OK) == 0 ? run : NULL;

@@ -67,6 +67,9 @@ ln_context *open_context_telling(int n_threads, void (*warn)(void *user, const c
 /* The first bytes of a file, at most n of them, and how many there are: 0 for what cannot be opened, and for a pipe,
  * whose bytes come once. */
 size_t file_head(const char *path, unsigned char *bytes, size_t n);
+bool is_folder(const char *path);
+/* The path without slashes at its end: runs/1/ and runs/1 are one. */
+const char *without_slash(pool *owner, const char *path);
 /* Does path end so, with something before it? */
 bool   ends_in(const char *path, const char *end);
 /* A weights file, by its first bytes or its name, or the folder of a run, which stands for its last weights. */

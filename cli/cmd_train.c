@@ -130,19 +130,13 @@ static bool on_epoch(training *t, const ln_progress *now) {
     return keep(t, now);
 }
 
-/* Said to people once it is so: until the first step the checkpoint may still be refused. */
-static void say_goes_on(const training *t, const ln_progress *now) {
-    if (t->voice.kind != &voice_lines || t->found.step == 0) return;
-    printf("goes on after step %zu of %zu\n", (size_t)t->found.step, now->n_epochs * now->n_steps);
-    fflush(stdout);
-}
-
 static bool on_progress(void *user, const ln_progress *now) {
     training  *t = user;
     const bool first = !t->began;
     t->began = true;
     if (first && t->resumes && !settle_folder(t)) return false;
-    if (first && t->resumes) say_goes_on(t, now);
+    if (first && t->found.step > 0)
+        t->voice.kind->go_on(&t->voice, (size_t)t->found.step, now->n_epochs * now->n_steps);
     if (!now->epoch_done) t->voice.kind->step(&t->voice, now);
     const bool good = now->epoch_done ? on_epoch(t, now) : log_step(t, now);
     t->kept.n_csv = (double)run_folder_size(&t->run);
@@ -239,11 +233,8 @@ static bool epochs_before(const char *file, size_t *n, ln_error *error) {
 
 /* The folder is locked before anything in it is looked at, but for the recipe, which says with how many threads. */
 static bool go_on(training *t, const arguments *a, ln_error *error) {
-    pool        owner = {0};
-    const char *path = a->words[0];
-    size_t      n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    path = pool_copy(&owner, path, n);
+    pool              owner = {0};
+    const char *const path = without_slash(&owner, a->words[0]);
     const char *const file = pool_format(&owner, "%s/recipe.yaml", path);
     size_t            n_before;
     bool good = epochs_before(file, &n_before, error) && recipe_read(&t->recipe, file, a->pairs, a->n_pairs, error);
@@ -276,8 +267,7 @@ static void say_begin(training *t) {
                                   .fitted = &t->fitted,
                                   .step = (size_t)t->found.step,
                                   .n_steps = n_epochs * ((n_images + batch - 1) / batch),
-                                  .resumes = t->resumes,
-                                  .goes_on = t->found.step > 0 && (!t->found.finished || t->longer)};
+                                  .resumes = t->resumes};
     for (size_t i = 0; i < ln_model_parameter_count(t->model); i++) {
         const ln_parameter p = ln_model_parameter(t->model, i);
         if (p.learned) f.n_parameters += p.count;
@@ -404,7 +394,6 @@ static bool good_name(const char *name) {
 
 /* A resumed run goes on as it began: STATUS_OK, or what is wrong with the command line. */
 static int may_resume(const arguments *a) {
-    struct stat st;
     for (size_t i = 0; i < a->n_pairs; i++) {
         const char *const pair = a->pairs[i] + 6 * (strncmp(a->pairs[i], "train.", 6) == 0);
         if (strncmp(pair, "threads=", 8) != 0 && strncmp(pair, "epochs=", 7) != 0)
@@ -414,7 +403,7 @@ static int may_resume(const arguments *a) {
     }
     if (a->n_own > 0)
         return say_usage(a->verb, "%s: with --resume the folder of the run is named by itself", a->own[0]);
-    if (stat(a->words[0], &st) == 0 && S_ISDIR(st.st_mode)) return STATUS_OK;
+    if (is_folder(a->words[0])) return STATUS_OK;
     return say("--resume wants the folder of a run, such as runs/1, and there is no folder %s", a->words[0]);
 }
 

@@ -105,7 +105,7 @@ static bool has_labels(const ln_data *data, const char *name, ln_error *error) {
 /* What is measured on: images, what they are called, and what must live as long. */
 typedef struct measured {
     ln_data    *data;
-    const char *said, *name;
+    const char *said;
     recipe      recipe;
     recipe_data sets;
     pool        owner;
@@ -113,7 +113,7 @@ typedef struct measured {
 
 static bool open_named(measured *m, const ln_model *model, ln_context *context, const char *name, ln_error *error) {
     const ln_reading reading = images_reading(model, name);
-    m->said = m->name = name;
+    m->said = name;
     m->data = ln_data_open_as(context, name, "test", NULL, &reading, error);
     if (m->data) images_fit(m->data, model);
     return m->data != NULL;
@@ -127,7 +127,7 @@ static bool open_of_run(measured *m, ln_context *context, const char *run, ln_er
     ln_model_free(built);
     if (!good) return false;
     m->data = m->sets.test ? m->sets.test : m->sets.validation;
-    m->name = m->said = pool_format(&m->owner, "the %s images of %s", m->sets.test ? "test" : "validation", run);
+    m->said = pool_format(&m->owner, "the %s images of %s", m->sets.test ? "test" : "validation", run);
     return m->data || fill_error(error, LN_E_ARGUMENT,
                                  "%.200s was trained without test images: say which it is measured on, data=IMAGES "
                                  "(see linnet help images)",
@@ -168,7 +168,7 @@ static int evaluate(const arguments *a, ln_context *context, size_t batch, ln_er
     const size_t    k = model ? ln_model_class_count(model) : 0;
     uint64_t *const confusion = take(k * k, sizeof *confusion);
     ln_metrics      m;
-    const bool      good = opened && has_labels(on.data, on.name, error) && images_keep_known(on.data, model, error) &&
+    const bool      good = opened && has_labels(on.data, on.said, error) && images_keep_known(on.data, model, error) &&
                       ln_evaluate(model, on.data, batch, &m, confusion, error) == LN_OK;
     if (good && has_flag(a, "--json")) print_json(model, on.said, &m, confusion, k);
     else if (good) {

@@ -191,11 +191,6 @@ static bool named_picture(const char *path) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-static bool is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 bool images_is_picture(const char *path) {
     unsigned char head[4] = {0};
     if (is_folder(path)) return false;

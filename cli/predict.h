@@ -67,12 +67,11 @@ typedef struct prediction {
 
 /* Where images are from. */
 typedef struct origin {
-    const char        *file;  /* the picture's name; NULL: a set */
-    const ln_data     *named; /* the set, whose classes may have names */
-    size_t             first; /* number of the first image in it */
-    const char *const *files; /* of pictures in folders of classes: the name of each; else NULL */
-    const size_t      *number; /* of photos there: the number and the class of each; else NULL */
-    const int64_t     *truth;
+    const ln_data     *named;  /* the set, whose classes may have names */
+    const char *const *files;  /* of each image the name; NULL: they are no files */
+    size_t             first;  /* number of the first image in it, */
+    const size_t      *number; /* or of each; else NULL */
+    const int64_t     *truth;  /* the class of each; NULL: as the labels say */
 } origin;
 
 /* Asks every network about the images of data, whose answers become the last rows. */

@@ -72,7 +72,7 @@ bool predict_answer(prediction *p, const ln_data *data, const origin *of, ln_err
     answers_reserve(a, n);
     for (size_t i = 0; i < n; i++) {
         a->truth[a->n + i] = of->truth ? of->truth[i] : images_answer(p->model, of->named, ln_data_label(data, i));
-        a->files[a->n + i] = of->files ? of->files[i] : of->file;
+        a->files[a->n + i] = of->files ? of->files[i] : NULL;
         a->number[a->n + i] = of->number ? of->number[i] : of->first + i;
     }
     memset(a->logits + a->n * a->k, 0, n * a->k * sizeof *a->logits);

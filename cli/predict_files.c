@@ -82,7 +82,7 @@ static bool predict_picture(prediction *p, const char *path, const char *called,
     const ln_data *image = turns(p) ? turned : data;
     const char    *name = pool_format(&p->owner, "%s", called);
     const bool     good =
-        image && predict_answer(p, image, &(origin){.file = name, .named = image, .first = number}, error);
+        image && predict_answer(p, image, &(origin){.named = image, .files = &name, .first = number}, error);
     if (good) keep_seen(p, image, 1, strcmp(called, "-") == 0 ? "input" : called, false);
     if (good && p->shows) predict_show(p, image, p->answers.n - 1);
     if (good && p->lines) predict_print_lines(p, p->answers.n - 1);

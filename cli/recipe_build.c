@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool build(recipe *r, ln_model *model, ln_error *error) {
     const recipe_item *init = &r->item[KEY_model_init], *loss = &r->item[KEY_train_loss];
@@ -179,8 +178,7 @@ static bool refuse_split(recipe *r, ln_error *error) {
 }
 
 static bool is_part(pool *owner, const char *folder, const char *part) {
-    struct stat st;
-    return stat(pool_format(owner, "%s/%s", folder, part), &st) == 0 && S_ISDIR(st.st_mode);
+    return is_folder(pool_format(owner, "%s/%s", folder, part));
 }
 
 /* FOLDER/val, where FOLDER has train and test as well, between which it stands; NULL: there is none such. */

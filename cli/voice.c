@@ -67,9 +67,10 @@ void voice_stop_early(voice *v, size_t patience, double min_delta, const ln_prog
 /* ------------------------------------------------------------------- nothing */
 
 static void begin(voice *v, const voice_facts *facts) { (void)v, (void)facts; }
+static void go_on(voice *v, size_t n_done, size_t n_steps) { (void)v, (void)n_done, (void)n_steps; }
 static void step(voice *v, const ln_progress *now) { (void)v, (void)now; }
 static void warn(voice *v, const char *sentence) { (void)v, (void)sentence; }
 static void stop(voice *v, const char *why, const char *sentence) { (void)v, (void)why, (void)sentence; }
 static void end(voice *v, const voice_end *how) { (void)v, (void)how; }
 
-const voice_kind voice_quiet = {begin, step, step, step, warn, stop, end};
+const voice_kind voice_quiet = {begin, go_on, step, step, step, warn, stop, end};

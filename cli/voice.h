@@ -15,7 +15,7 @@ typedef struct voice_facts {
     const char       *weights; /* that it begins with; NULL: drawn ones */
     table            *fitted;  /* with weights: what each layer begins with */
     size_t            step, n_steps; /* step: where it goes on, counted through all epochs */
-    bool              resumes, goes_on; /* goes_on: from a checkpoint, and something is left to do */
+    bool              resumes;
 } voice_facts;
 
 /* How it ended. */
@@ -34,6 +34,8 @@ typedef struct voice voice;
 
 typedef struct voice_kind {
     void (*begin)(voice *v, const voice_facts *facts);
+    /* At the first step of a run that goes on after others: until then its checkpoint may still be refused. */
+    void (*go_on)(voice *v, size_t n_done, size_t n_steps);
     void (*step)(voice *v, const ln_progress *now);
     void (*row)(voice *v, const ln_progress *row); /* of train.log_steps, as results.csv has it */
     void (*epoch)(voice *v, const ln_progress *now);

@@ -57,6 +57,9 @@ static void row(voice *v, const ln_progress *now) {
     json_print(row_of("step", now, false));
 }
 
+/* The event that begins has the step. */
+static void go_on(voice *v, size_t n_done, size_t n_steps) { (void)v, (void)n_done, (void)n_steps; }
+
 static void step(voice *v, const ln_progress *now) {
     const double time = seconds_now();
     if (v->by_rows || time - v->said < STEP_SECONDS) return;
@@ -113,4 +116,4 @@ static void end(voice *v, const voice_end *e) {
     pool_free(&owner);
 }
 
-const voice_kind voice_json = {begin, step, row, epoch, warn, stop, end};
+const voice_kind voice_json = {begin, go_on, step, row, epoch, warn, stop, end};

@@ -11,9 +11,15 @@ static void begin(voice *v, const voice_facts *f) {
            f->n_images == 1 ? "" : "s", f->n_threads, f->n_threads == 1 ? "" : "s", f->isa, f->run->path);
     if (f->fitted->n_cells > 0) printf("begins with %s:\n", f->weights);
     if (f->fitted->n_cells > 0) table_print(f->fitted, stdout);
-    if (f->resumes && !f->goes_on && f->step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
+    if (f->resumes && f->step == 0) puts("goes on from the beginning, as there is no checkpoint yet");
     fflush(stdout);
     pool_free(&owner);
+}
+
+static void go_on(voice *v, size_t n_done, size_t n_steps) {
+    (void)v;
+    printf("goes on after step %zu of %zu\n", n_done, n_steps);
+    fflush(stdout);
 }
 
 static void step(voice *v, const ln_progress *now) { progress_step(&v->progress, now); }
@@ -41,4 +47,4 @@ static void end(voice *v, const voice_end *e) {
     fflush(stdout);
 }
 
-const voice_kind voice_lines = {begin, step, row, epoch, warn, stop, end};
+const voice_kind voice_lines = {begin, go_on, step, row, epoch, warn, stop, end};

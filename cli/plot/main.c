@@ -63,7 +63,7 @@ static int plot_curves(const arguments *a) {
     if (seeds && strcmp(seeds, "mean") != 0)
         return say_usage(a->verb, "seeds=%s: must be mean, or left out for a curve of each run", seeds);
     if (argument(a, "image")) return say_usage(a->verb, "image= chooses what what=features draws"), STATUS_USAGE;
-    if (a->n_words == 1 && !is_run(a->words[0]))
+    if (a->n_words == 1 && !is_folder(a->words[0]))
         return say_usage(a->verb, "'%s' is no run's folder%s", a->words[0],
                          is_weights(a->words[0]) ? ": say what to draw of these weights, such as what=filters" : "");
     if (!check_out(a->verb, out, &svg)) return STATUS_USAGE;
@@ -134,7 +134,7 @@ static int plot_pictures(const arguments *a, const char *what) {
         return say_usage(a->verb, "one word too many, '%s': what= takes a run, or weights and images", a->words[2]);
     if (argument(a, "x") || argument(a, "y"))
         return say_usage(a->verb, "x= and y= choose columns of curves, and what=%s is none", what);
-    if (all && !is_run(a->words[0])) return say_usage(a->verb, "what=all: '%s' is no run's folder", a->words[0]);
+    if (all && !is_folder(a->words[0])) return say_usage(a->verb, "what=all: '%s' is no run's folder", a->words[0]);
     if (all && a->n_words > 1) return say_usage(a->verb, "one word too many, '%s': what=all takes a run", a->words[1]);
     if (!all && !check_out(a->verb, out, &svg)) return STATUS_USAGE;
     if (refuse_sweep(a)) return STATUS_USAGE;
@@ -161,7 +161,7 @@ static int report(const arguments *a) {
     ln_error    error = {0};
     pool        owner = {0};
     const char *out = argument(a, "out");
-    if (!is_run(a->words[0])) return say_usage(a->verb, "'%s' is no run's folder", a->words[0]);
+    if (!is_folder(a->words[0])) return say_usage(a->verb, "'%s' is no run's folder", a->words[0]);
     if (refuse_sweep(a)) return STATUS_USAGE;
     if (!out) out = pool_format(&owner, "%s/report.html", a->words[0]);
     subject s = {.context = open_context(0)};

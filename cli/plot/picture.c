@@ -47,13 +47,6 @@ const char *subject_numbers(const subject *s, pool *owner) {
     return strcmp(test, "auto") == 0 ? part_of_set(s, name, "test", owner) : test;
 }
 
-/* runs/1/ and runs/1 are one. */
-static const char *without_slash(pool *owner, const char *path) {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    return pool_copy(owner, path, n);
-}
-
 /* A network is built for it again, as opening the data says how they are prepared, which the weights know. */
 static bool open_recipe(subject *s, ln_error *error) {
     const char *const path = pool_format(&s->owner, "%s/recipe.yaml", s->run);
@@ -80,7 +73,7 @@ static bool open_images(subject *s, const char *images, ln_error *error) {
 }
 
 bool subject_open(subject *s, const char *path, const char *images, ln_error *error) {
-    if (is_run(path)) {
+    if (is_folder(path)) {
         s->run = without_slash(&s->owner, path);
         s->weights = pool_format(&s->owner, "%s/weights/last.safetensors", s->run);
         s->pictures = pool_format(&s->owner, "%s/pictures", s->run);

@@ -7,14 +7,8 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { FEW = 3 };
-
-bool is_run(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 /* ------------------------------------------------------------------- sweeps */
 
@@ -61,8 +55,8 @@ static bool has_rows(const char *path) {
     ln_error          error = {0};
     results           table = {0};
     const char *const file = pool_format(&owner, "%s/results.csv", path);
-    const bool        read = is_run(path) && results_read(&table, &owner, file, &error);
-    const bool        has = read ? table.n_rows > 0 : is_run(path) && error.status == LN_E_FORMAT;
+    const bool        read = is_folder(path) && results_read(&table, &owner, file, &error);
+    const bool        has = read ? table.n_rows > 0 : error.status == LN_E_FORMAT;
     pool_free(&owner);
     return has;
 }

@@ -5,8 +5,6 @@
 #include "linnet.h"
 #include "text.h"
 
-/* A folder, as a run's is. */
-bool is_run(const char *path);
 /* Why path, a sweep's folder, is not what was asked for, and what to do instead: a sentence; NULL: it is none. */
 const char *sweep_instead(const char *path, pool *owner);
 

@@ -219,9 +219,7 @@ static int begin(session *x) {
 /* linnet sweep runs/NAME */
 static int look(session *x) {
     const arguments *const a = x->a;
-    size_t                 n = strlen(a->words[0]);
-    while (n > 1 && a->words[0][n - 1] == '/') n--;
-    x->s.path = pool_copy(&x->s.owner, a->words[0], n);
+    x->s.path = without_slash(&x->s.owner, a->words[0]);
     for (size_t i = 0; i < a->n_own; i++)
         if (strncmp(a->own[i], "by=", 3) != 0 && strncmp(a->own[i], "at=", 3) != 0)
             return say_usage(a->verb, "%s: of a sweep's folder the table is printed, which only by= and at= change",
@@ -236,10 +234,9 @@ static int look(session *x) {
 }
 
 static int run(const arguments *a) {
-    struct stat st;
-    session     x = {.a = a, .lock = -1};
-    int         status = STATUS_USAGE;
-    if (ranking_read(a, &x.by)) status = stat(a->words[0], &st) == 0 && S_ISDIR(st.st_mode) ? look(&x) : begin(&x);
+    session x = {.a = a, .lock = -1};
+    int     status = STATUS_USAGE;
+    if (ranking_read(a, &x.by)) status = is_folder(a->words[0]) ? look(&x) : begin(&x);
     store_close(x.db);
     if (x.lock >= 0) close(x.lock);
     ln_context_free(x.context);

@@ -297,21 +297,36 @@ ln_preprocess ln_data_fit(const ln_data *data, double scale) {
     return fit;
 }
 
-static double number_at(const ln_data *data, size_t i, size_t j) {
-    const void *const image = ln_data_values(data, i);
-    return data->store->is_float ? (double)((const float *)image)[j] : ((const uint8_t *)image)[j];
+/* The least and the greatest value. */
+static void range_bytes(const ln_data *data, double *least, double *most) {
+    uint8_t low = UINT8_MAX, high = 0;
+    for (size_t i = 0; i < data->n; i++) {
+        const uint8_t *x = ln_data_values(data, i);
+        for (size_t j = 0; j < data->store->image_bytes; j++) {
+            low = x[j] < low ? x[j] : low;
+            high = x[j] > high ? x[j] : high;
+        }
+    }
+    *least = low, *most = high;
+}
+
+static void range_floats(const ln_data *data, double *least, double *most) {
+    const size_t count = data->store->image_bytes / sizeof(float);
+    float        low = *(const float *)ln_data_values(data, 0), high = low;
+    for (size_t i = 0; i < data->n; i++) {
+        const float *x = ln_data_values(data, i);
+        for (size_t j = 0; j < count; j++) {
+            low = x[j] < low ? x[j] : low;
+            high = x[j] > high ? x[j] : high;
+        }
+    }
+    *least = (double)low, *most = (double)high;
 }
 
 ln_preprocess ln_data_fit_range(const ln_data *data, double scale, double low, double high) {
     const uint64_t mode = ln_fp_enter();
-    const size_t   count = data->store->image_bytes / (data->store->is_float ? sizeof(float) : 1);
-    double         least = number_at(data, 0, 0), most = least;
-    for (size_t i = 0; i < data->n; i++)
-        for (size_t j = 0; j < count; j++) {
-            const double value = number_at(data, i, j);
-            if (value < least) least = value;
-            if (value > most) most = value;
-        }
+    double         least, most;
+    (data->store->is_float ? range_floats : range_bytes)(data, &least, &most);
     const double        std = most > least ? (most - least) * scale / (high - low) : 1;
     const ln_preprocess fit = {.scale = scale, .mean = least * scale - low * std, .std = std};
     ln_fp_leave(mode);
